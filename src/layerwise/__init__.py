@@ -1,0 +1,32 @@
+"""Learn, look into and question neural networks one layer at a time.
+
+The public names are imported when they are first used, so that ``import layerwise`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from layerwise.estimators import BernoulliRBM as BernoulliRBM
+    from layerwise.estimators import DBNClassifier as DBNClassifier
+
+    __version__: str
+
+__all__ = ["BernoulliRBM", "DBNClassifier", "__version__"]
+
+if not TYPE_CHECKING:  # a type checker that saw __getattr__ would accept any name
+
+    def __getattr__(name: str) -> object:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("layerwise")
+        if name in __all__:
+            from layerwise import estimators
+
+            return getattr(estimators, name)
+        raise AttributeError(f"module 'layerwise' has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -1,0 +1,23 @@
+"""Where minibatches come from: sources, rows, labels, preparation and the stream that knows its rank."""
+
+from __future__ import annotations
+
+from layerwise.data.labelling import keep_labels, split
+from layerwise.data.minibatches import Batch, Minibatches, MinibatchStream
+from layerwise.data.preparation import Preparation
+from layerwise.data.rows import Dataset, Rows
+from layerwise.data.sources import load
+from layerwise.data.tables import rows_from_table
+
+__all__ = [
+    "Batch",
+    "Dataset",
+    "MinibatchStream",
+    "Minibatches",
+    "Preparation",
+    "Rows",
+    "keep_labels",
+    "load",
+    "rows_from_table",
+    "split",
+]

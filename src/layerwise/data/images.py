@@ -1,0 +1,133 @@
+"""A folder of pictures: one folder a class, or pictures alone, without labels."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from layerwise.data.classes import class_order
+from layerwise.data.idx import is_idx
+from layerwise.data.reading import reading
+from layerwise.data.rows import Dataset, Rows
+from layerwise.errors import DataError
+
+__all__ = ["load_images"]
+
+_ENDINGS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+_DATA_FILES = frozenset({".npy", ".npz", ".csv", ".parquet"})
+# A picture is a row with one column a pixel: beyond this no layer could be learned from it, and a header that
+# declares more is more likely to be a decompression bomb.
+_MOST_PIXELS = 1 << 22
+_WHITE = 255.0
+
+
+def load_images(folder: Path) -> Dataset:
+    """Read a folder of pictures as grey rows of whole numbers from 0 (black) to 255 (white).
+
+    Each folder inside is a class and its name the class's name; without folders the pictures have no labels. Hidden
+    files, and files that are not named as pictures (.png, .jpg, .bmp, .gif, .pgm, .tif, .webp …), are left alone.
+
+    Raises
+    ------
+    DataError
+        Where there are no pictures, or one of them is damaged, transparent, too large or not of the others' size.
+    """
+    with reading(folder, "a folder of pictures"):
+        folders = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+        loose = _pictures(folder)
+    if folders and loose:
+        received = f"{len(folders)} folders and {len(loose)} pictures beside them"
+        remedy = f"move {loose[0].name} and the others into the folder of their class"
+        raise DataError(folder.name, received, "must hold either one folder a class or pictures alone", remedy)
+    if not folders:
+        if not loose:
+            raise _no_pictures(folder)
+        return Dataset(folder.name, _read_all(loose, folder, None), None, str(folder))
+    paths: list[Path] = []
+    labels: list[str] = []
+    for name in class_order(entry.name for entry in folders):
+        found = _pictures(folder / name)
+        if not found:
+            raise _no_pictures(folder / name)
+        paths += found
+        labels += [name] * len(found)
+    return Dataset(folder.name, _read_all(paths, folder, labels), None, str(folder))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    with reading(folder, "a folder of pictures"):
+        return sorted(
+            entry
+            for entry in folder.iterdir()
+            if entry.suffix.lower() in _ENDINGS and not entry.name.startswith(".") and entry.is_file()
+        )
+
+
+def _no_pictures(folder: Path) -> DataError:
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    nested = next((entry for entry in entries if entry.is_dir()), None)
+    other = next((entry for entry in entries if entry.suffix.lower() in _DATA_FILES or is_idx(entry)), None)
+    rule = f"holds no pictures ({', '.join(sorted(_ENDINGS))})"
+    remedy = "give a folder with one folder a class"
+    if nested is not None:
+        remedy = f"its folders, {nested.name} for one, may be the classes: then give {folder}"
+    elif other is not None:
+        remedy = f"to read a file in it give the path of the file, such as {other}"
+    return DataError(f"folder {folder.name}", folder, rule, remedy)
+
+
+def _read_all(paths: list[Path], folder: Path, labels: list[str] | None) -> Rows:
+    # Sizes first, from the headers alone, so that one odd picture costs no decoding and no memory.
+    width, height = _size(paths[0])
+    for path in paths[1:]:
+        if (size := _size(path)) != (width, height):
+            what = str(path.relative_to(folder))
+            rule = f"must be {width} × {height} pixels, as {paths[0].relative_to(folder)} is"
+            raise DataError(what, f"{size[0]} × {size[1]}", rule, "bring all pictures to one size")
+    with reading(folder, "a folder of pictures"):
+        values = np.empty((len(paths), height, width), dtype=np.uint8)
+    for row, path in enumerate(paths):
+        values[row] = _grey(path)
+    return Rows.from_arrays(values, labels, full_scale=_WHITE, name=folder.name, label_name="names of folders")
+
+
+def _open(path: Path) -> Any:
+    from PIL import Image
+
+    if path.stat().st_size == 0:
+        raise DataError(path.name, path, "is an empty file", "remove it or copy it again")
+    with warnings.catch_warnings():
+        # Sizes are judged here, by a stricter limit than pillow's warning.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(path)
+
+
+def _size(path: Path) -> tuple[int, int]:
+    from PIL import Image
+
+    try:
+        with reading(path, "a picture"), _open(path) as image:
+            width, height = image.size
+    except Image.DecompressionBombError:
+        width = height = _MOST_PIXELS
+    if width * height > _MOST_PIXELS:
+        raise DataError(path.name, path, f"must have at most {_MOST_PIXELS} pixels", "scale the pictures down")
+    return width, height
+
+
+def _grey(path: Path) -> npt.NDArray[np.uint8]:
+    with reading(path, "a picture"), _open(path) as image:
+        if image.mode.startswith("I;16"):
+            return (np.asarray(image) >> 8).astype(np.uint8)
+        if image.mode in ("I", "F"):
+            rule = "must have 8 or 16 bits a pixel"
+            raise DataError(path.name, f"mode {image.mode}", rule, "save it as 8-bit grey")
+        if image.has_transparency_data:
+            alpha: Any = image.convert("RGBA").getchannel("A")
+            if alpha.getextrema()[0] < _WHITE:
+                raise DataError(path.name, path, "must not be transparent", "put it on a background of one colour")
+        return np.asarray(image.convert("L"))

@@ -1,0 +1,114 @@
+"""NumPy's and SciPy's own files: .npy and .npz. Nothing in them is ever unpickled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from layerwise.data.reading import reading, stem
+from layerwise.data.rows import Dataset, Rows
+from layerwise.errors import DataError
+
+__all__ = ["load_npy", "load_npz"]
+
+_ROWS = ("X", "x", "X_train", "x_train", "data", "rows")
+_LABELS = ("y", "y_train", "target", "labels")
+_TEST_ROWS = ("X_test", "x_test")
+_TEST_LABELS = ("y_test",)
+_SPARSE = frozenset({"format", "shape", "data"})
+_NO_PICKLES = "it is damaged, of another kind, or holds pickled Python objects, which are never loaded: save it again"
+
+
+def load_npy(path: Path) -> Dataset:
+    """Read an .npy file: a matrix of rows, or pictures (rows, height, width); without labels.
+
+    Raises
+    ------
+    DataError
+        Where the file is damaged, or the array is not acceptable.
+    """
+    with reading(path, "an .npy file", _NO_PICKLES), path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        file.seek(0)
+        array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    return Dataset(stem(path), Rows.from_arrays(array, name=path.name), None, str(path))
+
+
+def load_npz(path: Path) -> Dataset:
+    """Read an .npz file, made by ``numpy.savez`` or by ``scipy.sparse.save_npz``.
+
+    ==============  ==================================================================
+    what            under one of these names
+    ==============  ==================================================================
+    rows            ``X``, ``x``, ``X_train``, ``x_train``, ``data``, ``rows``
+    labels          ``y``, ``y_train``, ``target``, ``labels`` (may be missing)
+    test rows       ``X_test``, ``x_test`` (may be missing)
+    test labels     ``y_test`` (may be missing)
+    ==============  ==================================================================
+
+    Rows are a matrix or pictures (rows, height, width). A row whose label is -1 or an empty text has none. A sparse
+    matrix may have its labels saved beside it. Other names are left alone.
+
+    Raises
+    ------
+    DataError
+        Where the file is damaged, rows are missing or under two names, or an array is not acceptable.
+    """
+    # NumPy leaves a file open that it opened itself and found damaged.
+    with reading(path, "an .npz file", _NO_PICKLES), path.open("rb") as file:
+        archive: Any = np.load(file, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise DataError(path.name, path, "is a single array, not an .npz file", "name it .npy")
+        names: list[str] = list(archive.files)
+        sparse = set(names) >= _SPARSE
+        rows = None if sparse else _only(names, _ROWS, path)
+        if rows is None and not sparse:
+            rule = f"must hold rows under one of the names {', '.join(_ROWS)}"
+            raise DataError(path.name, _listed(names), rule, "save it with numpy.savez(file, X=rows, y=labels)")
+        keys = {
+            "X": rows,
+            "y": _only(names, _LABELS, path),
+            "X_test": _only(names, _TEST_ROWS, path),
+            "y_test": _only(names, _TEST_LABELS, path),
+        }
+        arrays: dict[str, Any] = {part: archive[key] for part, key in keys.items() if key is not None}
+        if sparse:
+            file.seek(0)
+            arrays["X"] = _read_sparse(file)
+    if "y_test" in arrays and "X_test" not in arrays:
+        raise DataError(path.name, _listed(names), "holds y_test without X_test", "save X_test beside it")
+    train = _part(arrays, keys, "X", "y", path)
+    test = _part(arrays, keys, "X_test", "y_test", path) if "X_test" in arrays else None
+    return Dataset.from_parts(stem(path), train, test, str(path))
+
+
+def _read_sparse(file: BinaryIO) -> Any:
+    from scipy import sparse
+
+    load: Any = sparse.load_npz
+    return load(file)
+
+
+def _part(arrays: Mapping[str, Any], keys: Mapping[str, str | None], rows: str, labels: str, path: Path) -> Rows:
+    return Rows.from_arrays(
+        arrays[rows],
+        arrays.get(labels),
+        name=f"{path.name}: {keys[rows] or 'the sparse matrix'}",
+        label_name=f"{path.name}: {keys[labels]}",
+    )
+
+
+def _only(names: Iterable[str], accepted: tuple[str, ...], path: Path) -> str | None:
+    found = [name for name in accepted if name in names]
+    if len(found) > 1:
+        rule = f"must hold only one of {', '.join(accepted)}"
+        raise DataError(path.name, _listed(found), rule, "save it again without the others")
+    return found[0] if found else None
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "no array"

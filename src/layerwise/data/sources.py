@@ -1,0 +1,107 @@
+"""A name or a path becomes a data set: the one door through which data come in from outside."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from layerwise.data.builtin import BUILT_IN, load_built_in
+from layerwise.data.idx import is_idx, load_idx
+from layerwise.data.images import load_images
+from layerwise.data.numpy_files import load_npy, load_npz
+from layerwise.data.reading import reading
+from layerwise.data.rows import Dataset
+from layerwise.data.tables import load_table
+from layerwise.errors import DataError, OptionError
+
+__all__ = ["load"]
+
+_READERS = {".npy": load_npy, ".npz": load_npz}
+_TABLES = (".csv", ".parquet")
+_FILES = "an .npy, .npz, .csv, .parquet or idx(.gz) file, or a folder of pictures with one folder a class"
+
+
+def load(data: str | Path, *, target: str | None = None, cache: Path | None = None, progress: bool = False) -> Dataset:
+    """Load a data set by name or from a path.
+
+    Parameters
+    ----------
+    data : str or Path
+        ``"digits"``, ``"mnist"``, ``"fashion-mnist"``, or the path of an .npy, .npz, .csv, .parquet, idx or idx.gz file
+        or of a folder of pictures with one folder a class. A file that is named as a built-in data set is reached as
+        ``"./mnist"``.
+    target : str, optional
+        Column of a table that holds the labels.
+    cache : Path, optional
+        Where downloads are kept; the user's cache directory by default.
+    progress : bool
+        Whether downloads show a progress bar on stderr.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        Where there is no such data set or file, or what it holds is not acceptable.
+    OptionError
+        Where ``target`` is given for something that is no table, or is no column of it.
+    StorageError
+        Where a download cannot be kept.
+
+    Examples
+    --------
+    >>> digits = load("digits")
+    >>> len(digits.train), digits.train.picture, digits.train.classes[:3]
+    (1797, (8, 8), ('0', '1', '2'))
+    """
+    if isinstance(data, str) and data in BUILT_IN:
+        _refuse_target(target, data)
+        return load_built_in(data, cache=cache, progress=progress)
+    if not str(data).strip():
+        raise DataError("DATA", str(data), f"must be {', '.join(BUILT_IN)}, {_FILES}")
+    path = Path(data).expanduser()
+    with reading(path, "a file"):
+        exists, is_folder = path.exists(), path.is_dir()
+        empty = exists and not is_folder and path.stat().st_size == 0
+    if not exists:
+        raise _not_found(data, path)
+    if is_folder:
+        _refuse_target(target, path.name)
+        return load_images(path)
+    if empty:
+        raise DataError(path.name, path, "is an empty file", "make or copy it again")
+    suffix = path.suffix.lower()
+    if suffix in _TABLES:
+        return load_table(path, target)
+    _refuse_target(target, path.name)
+    if suffix in _READERS:
+        return _READERS[suffix](path)
+    if is_idx(path):
+        return load_idx(path)
+    rule = f"has the ending {suffix!r}; accepted is {_FILES}"
+    raise DataError(path.name, path, rule, "decompress it first" if suffix == ".gz" else "convert it to one of these")
+
+
+def _refuse_target(target: str | None, data: str) -> None:
+    if target is not None:
+        rule = f"names a column of a table ({', '.join(_TABLES)}); {data} is none"
+        raise OptionError("target", target, rule, "leave it out: labels are found without it")
+
+
+def _not_found(data: str | Path, path: Path) -> DataError:
+    rule = f"is neither a built-in data set ({', '.join(BUILT_IN)}) nor an existing file or folder"
+    parent = path.parent
+    names = list(BUILT_IN) if parent == Path() else []
+    if parent.is_dir():
+        with reading(parent, "a folder"):
+            names += [entry.name for entry in parent.iterdir() if not entry.name.startswith(".")]
+    elif not parent.exists():
+        return DataError("DATA", str(data), rule, f"there is no folder {parent}; accepted is {_FILES}")
+    close = difflib.get_close_matches(path.name.lower(), [name.lower() for name in names], n=1)
+    meant = next((name for name in names if close and name.lower() == close[0]), None)
+    if meant is None:
+        return DataError("DATA", str(data), rule, f"give one of these names, or {_FILES}")
+    suggestion = str(path.with_name(meant))
+    return DataError("DATA", str(data), rule, f"did you mean {suggestion!r}?")

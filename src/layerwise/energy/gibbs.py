@@ -1,0 +1,48 @@
+"""Block Gibbs sampling: all hidden units given the visible, then all visible given the hidden."""
+
+from __future__ import annotations
+
+from layerwise.energy.rbm import RBM
+from layerwise.errors import OptionError
+from layerwise.randomness import RandomStream
+from layerwise.shapes import HiddenChains, VisibleChains
+
+__all__ = ["gibbs"]
+
+
+def gibbs(
+    rbm: RBM, v: VisibleChains, steps: int, random: RandomStream, first_row: int = 0
+) -> tuple[VisibleChains, HiddenChains]:
+    """Run block Gibbs chains; the joint distribution of the machine is invariant.
+
+    Parameters
+    ----------
+    rbm : RBM
+    v : Tensor of shape (chain, visible)
+        Where the chains start.
+    steps : int
+        Number of full steps, at least 1.
+    random : RandomStream
+        Two positions a step are taken.
+    first_row : int
+        Global number of the first chain.
+
+    Returns
+    -------
+    v : Tensor of shape (chain, visible)
+    h : Tensor of shape (chain, hidden)
+        The hidden units that v was drawn from.
+
+    Raises
+    ------
+    OptionError
+        ``steps`` is below 1.
+    """
+    if steps < 1:
+        raise OptionError("steps", steps, "must be at least 1")
+    h = rbm.sample_h_from_v(v, random, first_row)
+    v = rbm.sample_v_from_h(h, random, first_row)
+    for _ in range(steps - 1):
+        h = rbm.sample_h_from_v(v, random, first_row)
+        v = rbm.sample_v_from_h(h, random, first_row)
+    return v, h

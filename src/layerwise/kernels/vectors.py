@@ -1,0 +1,91 @@
+"""One vector primitive for numba: a weighted sum of some rows of a matrix, kept in registers while it grows.
+
+numba's own loop vectoriser keeps such a sum in memory and picks half the register width; written as LLVM instructions
+on 16-lane vectors the same loop runs about twice as fast and still compiles for any processor (LLVM splits the vectors
+where the registers are shorter).
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+__all__ = ["TILE", "add_rows"]
+
+LANES = 16
+VECTORS = 4
+TILE = LANES * VECTORS
+"""Columns that one call sums: four 16-lane accumulators hide the latency of an addition."""
+
+
+@intrinsic
+def add_rows(context, out, start, source, column, index, value, low, high):
+    """``out[c:c+64] = start[c:c+64] + Σ_{s=low}^{high-1} value[s] · source[index[s], c:c+64]`` with ``c = column``."""
+    signature = types.void(out, start, source, types.intp, index, value, types.intp, types.intp)
+
+    def generate(context, builder, signature, arguments):
+        out, start, source, column, index, value, low, high = arguments
+        kinds = signature.args
+        out, start, source, index, value = (
+            context.make_array(kinds[k])(context, builder, array)
+            for k, array in ((0, out), (1, start), (2, source), (4, index), (5, value))
+        )
+        lane, word, half = ir.FloatType(), ir.IntType(64), ir.IntType(32)
+        vector = ir.VectorType(lane, LANES)
+        nothing = ir.Constant(vector, ir.Undefined)
+        everywhere = ir.Constant(ir.VectorType(half, LANES), [0] * LANES)
+
+        def place(pointer, k):
+            return builder.bitcast(builder.gep(pointer, [ir.Constant(word, k * LANES)]), vector.as_pointer())
+
+        def load(pointer, k):
+            loaded = builder.load(place(pointer, k))
+            loaded.align = 4
+            return loaded
+
+        row_length = cgutils.unpack_tuple(builder, source.shape, 2)[1]
+        source_column = builder.gep(source.data, [column])
+        start_column = builder.gep(start.data, [column])
+        out_column = builder.gep(out.data, [column])
+
+        before = builder.block
+        first = [load(start_column, k) for k in range(VECTORS)]
+        loop = builder.append_basic_block("loop")
+        after = builder.append_basic_block("after")
+        builder.cbranch(builder.icmp_signed("<", low, high), loop, after)
+
+        builder.position_at_end(loop)
+        s = builder.phi(word)
+        total = [builder.phi(vector) for _ in range(VECTORS)]
+        row = builder.zext(builder.load(builder.gep(index.data, [s])), word)
+        weight = builder.load(builder.gep(value.data, [s]))
+        weights = builder.shuffle_vector(
+            builder.insert_element(nothing, weight, ir.Constant(half, 0)), nothing, everywhere
+        )
+        pointer = builder.gep(source_column, [builder.mul(row, row_length)])
+        fused = ("contract",)
+        grown = [
+            builder.fadd(builder.fmul(weights, load(pointer, k), flags=fused), total[k], flags=fused)
+            for k in range(VECTORS)
+        ]
+        following = builder.add(s, ir.Constant(word, 1))
+        s.add_incoming(low, before)
+        s.add_incoming(following, loop)
+        for k in range(VECTORS):
+            total[k].add_incoming(first[k], before)
+            total[k].add_incoming(grown[k], loop)
+        builder.cbranch(builder.icmp_signed("<", following, high), loop, after)
+
+        builder.position_at_end(after)
+        results = [builder.phi(vector) for _ in range(VECTORS)]
+        for k, result in enumerate(results):
+            result.add_incoming(first[k], before)
+            result.add_incoming(grown[k], loop)
+        for k, result in enumerate(results):
+            builder.store(result, place(out_column, k)).align = 4
+        return context.get_dummy_value()
+
+    return signature, generate
