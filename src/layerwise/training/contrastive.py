@@ -102,7 +102,8 @@ class ContrastiveLearning:
         """The first State; persistent chains start at the independent units that the biases describe."""
         others = [p for name, p in rbm.named_parameters() if name != "weights"]
         groups = [{"params": [rbm.weights], "weight_decay": self.weight_decay}, {"params": others}]
-        optimiser = torch.optim.SGD(groups, lr=self.learning_rate, momentum=self.momentum, fused=True)
+        # Not fused: torch's fused loops read a padded matrix as if it were contiguous.
+        optimiser = torch.optim.SGD(groups, lr=self.learning_rate, momentum=self.momentum)
         chains = None
         if self.method == "pcd":
             field = rbm.hidden.bias.expand(self.chains, -1).contiguous()

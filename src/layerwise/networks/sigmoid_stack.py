@@ -1,0 +1,41 @@
+"""A stack of sigmoid layers under a linear one: what a deep belief network becomes when it is unrolled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["layer_outputs", "sigmoid_stack"]
+
+
+def sigmoid_stack(sizes: Sequence[int], classes: int) -> nn.Sequential:
+    """``Linear → Sigmoid`` for each pair of sizes, then a linear layer of class scores that starts at zero.
+
+    A plain ``torch.nn.Sequential``; every parameter but the last layer's is still to be set.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Columns of the data, then the size of each hidden layer.
+    classes : int
+    """
+    modules: list[nn.Module] = []
+    for below, above in zip(sizes, sizes[1:], strict=False):
+        modules += [nn.utils.skip_init(nn.Linear, below, above), nn.Sigmoid()]
+    scores = nn.utils.skip_init(nn.Linear, sizes[-1], classes)
+    nn.init.zeros_(scores.weight)
+    nn.init.zeros_(scores.bias)
+    return nn.Sequential(*modules, scores)
+
+
+def layer_outputs(network: nn.Sequential, v: Tensor) -> list[Tensor]:
+    """What each layer gives for a batch: every hidden layer's activity, then the class scores."""
+    outputs: list[Tensor] = []
+    with torch.no_grad():
+        for module in network:
+            v = module(v)
+            if not isinstance(module, nn.Linear) or module is network[-1]:
+                outputs.append(v)
+    return outputs

@@ -1,0 +1,185 @@
+"""Safe files for trees of tensors and numbers, and checkpoints made of them.
+
+A tree is nested dicts (string or int keys), lists, tensors, numbers, strings and None. It becomes one safetensors file:
+the tensors as they are, everything else as JSON in the header, with a checksum of the tensors' bytes. Nothing is ever
+unpickled. A file is written beside its final name, flushed to the disk and renamed, so that a reader sees the old one
+or the new one and never half of either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from layerwise.errors import RunError, StorageError
+
+__all__ = ["Checkpoints", "read_tree", "write_atomically", "write_tree"]
+
+_FORMAT = "layerwise-tree-1"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises
+    ------
+    StorageError
+        The folder cannot be written or the disk is full; a file of that name that was there before is intact.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(beside, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+        _sync_folder(path.parent)
+    except OSError as problem:
+        beside.unlink(missing_ok=True)
+        raise StorageError(f"cannot write {path}: {problem.strerror or problem}; what was there before is intact") from problem
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _flatten(node: object, path: str, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(node, Tensor):
+        tensors[path] = node.detach().cpu().contiguous()
+        return {"tensor": path}
+    if isinstance(node, Mapping):
+        pairs = cast("Mapping[object, object]", node)
+        return {"dict": [[key, _flatten(value, f"{path}/{key}", tensors)] for key, value in pairs.items()]}
+    if isinstance(node, (list, tuple)):
+        items = cast("list[object]", list(cast("list[object]", node)))
+        return {"list": [_flatten(value, f"{path}/{i}", tensors) for i, value in enumerate(items)]}
+    if node is None or isinstance(node, (bool, int, float, str)):
+        return {"value": node}
+    raise TypeError(f"{path}: a tree cannot hold a {type(node).__name__}")
+
+
+def _grow(node: Any, tensors: Mapping[str, Tensor]) -> Any:
+    if "tensor" in node:
+        return tensors[node["tensor"]]
+    if "dict" in node:
+        return {key: _grow(value, tensors) for key, value in node["dict"]}
+    if "list" in node:
+        return [_grow(value, tensors) for value in node["list"]]
+    return node["value"]
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data if tensor.numel() else b"")
+    return digest.hexdigest()
+
+
+def write_tree(path: Path, tree: Mapping[str, Any], kind: str) -> None:
+    """Write a tree to one safe file, atomically.
+
+    Parameters
+    ----------
+    path : Path
+    tree : mapping
+        Nested dicts, lists, tensors, numbers, strings and None.
+    kind : str
+        What the tree is; :func:`read_tree` refuses another.
+    """
+    from safetensors.torch import save
+
+    tensors: dict[str, Tensor] = {}
+    shape = _flatten(tree, "", tensors)
+    header = {"format": _FORMAT, "kind": kind, "checksum": _checksum(tensors), "tree": json.dumps(shape)}
+    write_atomically(path, save(tensors, header))
+
+
+def read_tree(path: Path, kind: str) -> dict[str, Any]:
+    """Read a tree back.
+
+    Raises
+    ------
+    RunError
+        The file is missing, damaged, or holds something else.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise RunError("file", path, "does not exist", "name the folder of a run")
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            header: dict[str, str] = file.metadata() or {}
+            tensors = {name: cast(Tensor, file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, RuntimeError) as problem:
+        raise RunError("file", path, f"is damaged and cannot be read ({problem})", "use a copy of it") from problem
+    if header.get("format") != _FORMAT or header.get("kind") != kind:
+        received = f"{header.get('format')} / {header.get('kind')}"
+        raise RunError("file", path, f"must hold a {kind} in the format {_FORMAT}, not {received}")
+    if header.get("checksum") != _checksum(tensors):
+        raise RunError("file", path, "is damaged: its checksum does not fit its content", "use a copy of it")
+    try:
+        return _grow(json.loads(header["tree"]), tensors)
+    except (KeyError, TypeError, ValueError, RecursionError) as problem:
+        raise RunError("file", path, "is damaged: its header cannot be read", "use a copy of it") from problem
+
+
+class Checkpoints:
+    """Numbered checkpoints in a folder, of which the last two are kept.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+
+    KEPT = 2
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def paths(self) -> list[Path]:
+        """Checkpoints from the oldest to the newest."""
+        return sorted(self.folder.glob("[0-9]*.safetensors"))
+
+    def save(self, tree: Mapping[str, Any]) -> Path:
+        """Write the next checkpoint, then drop the oldest beyond the last two."""
+        earlier = self.paths()
+        number = int(earlier[-1].stem) + 1 if earlier else 1
+        path = self.folder / f"{number:06d}.safetensors"
+        write_tree(path, tree, "checkpoint")
+        for old in earlier[: max(0, len(earlier) + 1 - self.KEPT)]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def load(self) -> tuple[dict[str, Any], list[RunError]]:
+        """The newest readable checkpoint, and what was wrong with newer ones.
+
+        Raises
+        ------
+        RunError
+            None can be read.
+        """
+        problems: list[RunError] = []
+        for path in reversed(self.paths()):
+            try:
+                return read_tree(path, "checkpoint"), problems
+            except RunError as problem:
+                problems.append(problem)
+        if problems:
+            raise problems[0]
+        raise RunError("checkpoint", self.folder, "holds no checkpoint", "start again with `layerwise train`")

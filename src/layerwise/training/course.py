@@ -1,0 +1,356 @@
+"""The whole course of a deep belief network: learn its layers one after the other, then fine-tune.
+
+A course is a list of stages, each a trainer over a stream of minibatches. It can stop after any minibatch and go on
+later to the same bits: its tree holds the layers learned so far, the State of the stage at hand and its place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from layerwise.data.minibatches import MinibatchStream
+from layerwise.energy.belief_net import BeliefNet
+from layerwise.energy.rbm import RBM
+from layerwise.errors import OptionError
+from layerwise.networks import sigmoid_stack
+from layerwise.randomness import RandomStream
+from layerwise.training.contrastive import ContrastiveLearning
+from layerwise.training.fine_tuning import FineTuning, FineTuningState, random_stack, unroll
+from layerwise.training.loop import Place, run
+from layerwise.training.pretraining import GreedyPretraining, LayerInfo, check_finite, measure_layer
+
+__all__ = ["Course", "CourseObserver", "Lessons", "Plan", "Quiet", "Stage", "TuningInfo"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a course does; the defaults suit binary or grey-level rows.
+
+    Parameters
+    ----------
+    hidden : sequence of int
+        Size of each hidden layer, from the data upwards.
+    visible : {"bernoulli", "gaussian"}
+        Kind of the units that meet the data.
+    method, gibbs_steps : "cd" or "pcd", int
+        Contrastive learning's negative phase.
+    epochs : int
+        Passes over all rows, for each layer.
+    learning_rate, momentum, weight_decay : float
+        Of contrastive learning.
+    fine_tune_epochs : int
+        Passes over the labelled rows; 0 leaves fine-tuning out.
+    fine_tune_learning_rate, fine_tune_weight_decay, dropout : float
+        Of fine-tuning.
+    twin : bool
+        Whether the same network is also trained from random weights, with the same fine-tuning, for comparison.
+    """
+
+    hidden: Sequence[int]
+    visible: Literal["bernoulli", "gaussian"] = "bernoulli"
+    method: Literal["cd", "pcd"] = "cd"
+    gibbs_steps: int = 1
+    epochs: int = 20
+    batch_size: int = 100
+    learning_rate: float = 0.05
+    momentum: float = 0.5
+    weight_decay: float = 0.0002
+    fine_tune_epochs: int = 50
+    fine_tune_learning_rate: float = 0.001
+    fine_tune_weight_decay: float = 0.0
+    dropout: float = 0.0
+    twin: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "fine_tune_epochs"):
+            if getattr(self, name) < 0:
+                raise OptionError(name, getattr(self, name), "must be at least 0")
+        if self.batch_size < 1:
+            raise OptionError("batch_size", self.batch_size, "must be at least 1", "give a size such as 100")
+        self.pretraining()  # its rules are checked before any work
+        self.fine_tuning(steps=1)
+
+    def pretraining(self) -> GreedyPretraining:
+        """How the layers are learned."""
+        trainer = ContrastiveLearning(
+            self.method, self.gibbs_steps, self.batch_size, self.learning_rate, self.momentum, self.weight_decay
+        )
+        return GreedyPretraining(self.visible, self.hidden, trainer)
+
+    def fine_tuning(self, steps: int) -> FineTuning:
+        """How the unrolled network is trained."""
+        return FineTuning(steps, self.fine_tune_learning_rate, self.fine_tune_weight_decay, self.dropout)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of a course."""
+
+    kind: Literal["layer", "fine-tuning", "twin"]
+    depth: int
+    epochs: int
+
+    @property
+    def title(self) -> str:
+        """How a person calls it."""
+        return {"layer": f"layer {self.depth + 1}", "fine-tuning": "fine-tuning", "twin": "without pretraining"}[self.kind]
+
+
+@dataclass(frozen=True)
+class TuningInfo:
+    """What is measured after an epoch of fine-tuning, on labelled training rows."""
+
+    loss: float
+    accuracy: float
+
+
+class CourseObserver(Protocol):
+    """Looks on; see :class:`layerwise.training.loop.Observer`."""
+
+    def stage_started(self, stage: Stage, place: Place, stream: MinibatchStream) -> None:
+        """Called when a stage begins or goes on."""
+        ...
+
+    def batch_done(self, stage: Stage, place: Place, rows: int, info: object) -> None:
+        """Called after each minibatch."""
+        ...
+
+    def epoch_done(self, stage: Stage, epoch: int, info: LayerInfo | TuningInfo) -> None:
+        """Called after each epoch with what was measured; the course can be saved now."""
+        ...
+
+    def wants_to_stop(self) -> bool:
+        """Asked after each minibatch."""
+        ...
+
+
+class Quiet:
+    """An observer that neither looks nor stops."""
+
+    def stage_started(self, stage: Stage, place: Place, stream: MinibatchStream) -> None:
+        """See nothing."""
+
+    def batch_done(self, stage: Stage, place: Place, rows: int, info: object) -> None:
+        """See nothing."""
+
+    def epoch_done(self, stage: Stage, epoch: int, info: LayerInfo | TuningInfo) -> None:
+        """See nothing."""
+
+    def wants_to_stop(self) -> bool:
+        """Never."""
+        return False
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """The rows a course learns from.
+
+    Parameters
+    ----------
+    rows : MinibatchStream
+        All rows; labels are not looked at.
+    labelled : MinibatchStream or None
+        The labelled rows, for fine-tuning.
+    classes : int
+    sample : Tensor of shape (rows, columns)
+        Some prepared training rows: visible units start from them, and measurements are taken on them.
+    held_out : Tensor or None
+        As many prepared rows that no layer learns from, for the free-energy gap.
+    labelled_sample : (values, labels) or None
+        Some labelled training rows, for measurements.
+    """
+
+    rows: MinibatchStream
+    labelled: MinibatchStream | None
+    classes: int
+    sample: Tensor
+    held_out: Tensor | None = None
+    labelled_sample: tuple[Tensor, Tensor] | None = None
+
+
+@dataclass
+class Course:
+    """A course under way.
+
+    Parameters
+    ----------
+    plan : Plan
+    lessons : Lessons
+    random : RandomStream
+        Every draw comes from its children: the same seed gives the same course.
+    """
+
+    plan: Plan
+    lessons: Lessons
+    random: RandomStream
+    layers: list[RBM] = field(default_factory=lambda: [])
+    network: nn.Sequential | None = None
+    twin: nn.Sequential | None = None
+    stage_number: int = 0
+    place: Place = Place()
+    _trainer: Any = None
+    _state: Any = None
+
+    @property
+    def stages(self) -> list[Stage]:
+        """What there is to do, in order."""
+        plan = self.plan
+        stages = [Stage("layer", depth, plan.epochs) for depth in range(len(plan.hidden))]
+        if plan.fine_tune_epochs and self.lessons.labelled is not None:
+            stages.append(Stage("fine-tuning", len(plan.hidden), plan.fine_tune_epochs))
+            if plan.twin:
+                stages.append(Stage("twin", len(plan.hidden), plan.fine_tune_epochs))
+        return stages
+
+    @property
+    def net(self) -> BeliefNet:
+        """The belief network of the layers learned."""
+        return BeliefNet(self.layers)
+
+    def advance(self, observer: CourseObserver | None = None) -> bool:
+        """Go on until all stages are done (True) or the observer asks to stop (False).
+
+        Raises
+        ------
+        DivergenceError
+            Some parameter left the finite numbers in the last epoch.
+        """
+        observer = observer or Quiet()
+        stages = self.stages
+        while self.stage_number < len(stages):
+            stage = stages[self.stage_number]
+            stream = self._begin(stage)
+            observer.stage_started(stage, self.place, stream)
+            outcome = run(
+                self._trainer,
+                self._state,
+                stream,
+                stage.epochs,
+                start=self.place,
+                observer=_StageObserver(self, stage, observer),
+            )
+            self._state, self.place = outcome.state, outcome.place
+            if not outcome.finished:
+                return False
+            self._end(stage)
+        return True
+
+    def _begin(self, stage: Stage) -> MinibatchStream:
+        """Make the stage's trainer, and its State unless one was restored; return its minibatches."""
+        random = self.random.child(stage.title)
+        if stage.kind == "layer":
+            pretraining = self.plan.pretraining()
+            trainer, state, stream = pretraining.begin_layer(
+                self.layers[: stage.depth], self.lessons.rows, self.lessons.sample, random
+            )
+            if isinstance(self._state, dict):
+                state = trainer.from_tree(state.rbm, self._state)
+        else:
+            stream = self.lessons.labelled
+            assert stream is not None
+            trainer = self.plan.fine_tuning(steps=stage.epochs * stream.n_batches)
+            network = self._first_network(stage, random.child("weights"))
+            # Both networks see the same minibatches; the stream of dropout is the same, too.
+            state = trainer.init(network, self.random.child("dropout"))
+            if isinstance(self._state, dict):
+                state = trainer.from_tree(network, self._state)
+        self._trainer = trainer
+        if self._state is None or isinstance(self._state, dict):
+            self._state = state
+        return stream
+
+    def _first_network(self, stage: Stage, random: RandomStream) -> nn.Sequential:
+        net = self.net
+        if stage.kind == "fine-tuning":
+            return unroll(net, self.lessons.classes)
+        return random_stack(net.sizes, self.lessons.classes, random).to(net.layers[0].weights.device)
+
+    def _end(self, stage: Stage) -> None:
+        if stage.kind == "layer":
+            self.layers.append(self._state.rbm)
+        elif stage.kind == "fine-tuning":
+            self.network = self._state.network
+        else:
+            self.twin = self._state.network
+        self._state = self._trainer = None
+        self.stage_number += 1
+        self.place = Place()
+
+    def measure(self, stage: Stage) -> LayerInfo | TuningInfo:
+        """Measure the stage at hand; nothing is changed.
+
+        Raises
+        ------
+        DivergenceError
+            Some parameter is not finite.
+        """
+        if stage.kind == "layer":
+            rbm: RBM = self._state.rbm
+            check_finite(rbm, stage.title)
+            rows, held_out = self.lessons.sample, self.lessons.held_out
+            if self.layers:
+                rows, held_out = self.net.up(rows), None if held_out is None else self.net.up(held_out)
+            return measure_layer(rbm, rows, held_out)
+        state: FineTuningState = self._state
+        check_finite(state.network, stage.title)
+        if self.lessons.labelled_sample is None:
+            return TuningInfo(math.nan, math.nan)
+        values, labels = self.lessons.labelled_sample
+        with torch.no_grad():
+            scores = state.network(values)
+        loss = float(functional.cross_entropy(scores, labels))
+        return TuningInfo(loss, float((scores.argmax(1) == labels).double().mean()))
+
+    def to_tree(self) -> dict[str, Any]:
+        """All that :meth:`restore` needs, as plain containers of tensors and numbers."""
+        return {
+            "layers": [dict(rbm.state_dict()) for rbm in self.layers],
+            "network": None if self.network is None else dict(self.network.state_dict()),
+            "twin": None if self.twin is None else dict(self.twin.state_dict()),
+            "stage": self.stage_number,
+            "place": [self.place.epoch, self.place.batch],
+            "state": None if self._state is None else self._trainer.to_tree(self._state),
+        }
+
+    def restore(self, tree: dict[str, Any]) -> None:
+        """Go back to where :meth:`to_tree` was called, under the same plan, lessons and seed."""
+        pretraining = self.plan.pretraining()
+        self.layers = []
+        for saved in tree["layers"]:
+            _, state, _ = pretraining.begin_layer(
+                self.layers, self.lessons.rows, self.lessons.sample, RandomStream(0)
+            )
+            state.rbm.load_state_dict(saved)
+            self.layers.append(state.rbm)
+        sizes = (self.lessons.sample.shape[1], *self.plan.hidden)
+        for name in ("network", "twin"):
+            if tree[name] is not None:
+                network = sigmoid_stack(sizes, self.lessons.classes).to(self.lessons.sample.device)
+                network.load_state_dict(tree[name])
+                setattr(self, name, network)
+        self.stage_number = int(tree["stage"])
+        self.place = Place(*tree["place"])
+        self._trainer, self._state = None, tree["state"]
+
+
+@dataclass(frozen=True)
+class _StageObserver:
+    course: Course
+    stage: Stage
+    observer: CourseObserver
+
+    def batch_done(self, place: Place, rows: int, info: object) -> None:
+        self.observer.batch_done(self.stage, place, rows, info)
+
+    def epoch_done(self, epoch: int) -> None:
+        self.observer.epoch_done(self.stage, epoch, self.course.measure(self.stage))
+
+    def wants_to_stop(self) -> bool:
+        return self.observer.wants_to_stop()

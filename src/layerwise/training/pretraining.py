@@ -1,0 +1,141 @@
+"""Greedy layer-wise pretraining: each RBM learns the code of the layer below, one after the other.
+
+The upper layers' inputs are never stored: every minibatch is carried up on the fly, by means.
+
+References
+----------
+.. [1] G. E. Hinton, S. Osindero, Y.-W. Teh (2006). A fast learning algorithm for deep belief nets.
+   Neural Computation 18.
+.. [2] Y. Bengio, P. Lamblin, D. Popovici, H. Larochelle (2007). Greedy layer-wise training of deep networks. NIPS 19.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from layerwise.data.minibatches import MinibatchStream
+from layerwise.energy.belief_net import BeliefNet
+from layerwise.energy.rbm import RBM
+from layerwise.errors import DivergenceError, OptionError
+from layerwise.randomness import RandomStream
+from layerwise.training.contrastive import ContrastiveLearning, ContrastiveState
+from layerwise.units import BernoulliUnits, GaussianUnits, kind_named
+
+__all__ = ["GreedyPretraining", "LayerInfo", "check_finite", "measure_layer"]
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """What is measured of a layer after an epoch.
+
+    Parameters
+    ----------
+    reconstruction_error : float
+        Mean over rows of the summed squared difference between the layer's input and its reconstruction.
+    free_energy_gap : float
+        Mean free energy of held-out rows less that of as many training rows, in nats: it grows when the machine begins
+        to know its training rows by heart. NaN where nothing was held out.
+    hidden_activity : float
+        Mean of E[h | v] over units and rows.
+    """
+
+    reconstruction_error: float
+    free_energy_gap: float
+    hidden_activity: float
+
+
+@dataclass(frozen=True)
+class GreedyPretraining:
+    """Which layers are learned, and how.
+
+    Parameters
+    ----------
+    visible : str
+        Kind of the units that meet the data.
+    hidden : sequence of int
+        Size of each hidden layer, from the data upwards.
+    trainer : ContrastiveLearning
+        How each layer with binary visible units is trained.
+    gaussian_learning_rate : float
+        Used in place of the trainer's where visible units are Gaussian, whose gradients are larger.
+    """
+
+    visible: str
+    hidden: Sequence[int]
+    trainer: ContrastiveLearning
+    gaussian_learning_rate: float = 0.005
+
+    def __post_init__(self) -> None:
+        if not self.hidden:
+            raise OptionError("hidden", self.hidden, "must name at least one layer's size", "give 500,500,2000")
+        for size in self.hidden:
+            if size < 1:
+                raise OptionError("hidden", size, "every layer must have at least 1 unit", "give a size such as 500")
+
+    @torch.no_grad()
+    def begin_layer(
+        self, below: Sequence[RBM], stream: MinibatchStream, sample: Tensor, random: RandomStream
+    ) -> tuple[ContrastiveLearning, ContrastiveState, MinibatchStream]:
+        """What the next layer needs to be trained: a trainer, its first State and its minibatches.
+
+        Parameters
+        ----------
+        below : sequence of RBM
+            The layers already learned.
+        stream : MinibatchStream
+            Prepared rows of the data.
+        sample : Tensor of shape (rows, columns)
+            Some of the rows: the visible units start from their mean and variance.
+        random : RandomStream
+            Of this layer.
+        """
+        depth = len(below)
+        visible = kind_named(self.visible, stream.n_columns) if depth == 0 else BernoulliUnits(self.hidden[depth - 1])
+        rbm = RBM(visible, BernoulliUnits(self.hidden[depth])).to(sample.device)
+        rbm.scatter_weights(random)
+        if below:
+            net = BeliefNet(below)
+            stream, sample = stream.map(net.up), net.up(sample)
+        rbm.visible.start_from(sample.mean(0), sample.var(0, correction=0))
+        trainer = self.trainer_for(rbm)
+        return trainer, trainer.init(rbm, random), stream
+
+    def trainer_for(self, rbm: RBM) -> ContrastiveLearning:
+        """The trainer with the learning rate that the visible units stand."""
+        if not isinstance(rbm.visible, GaussianUnits):
+            return self.trainer
+        from dataclasses import replace
+
+        return replace(self.trainer, learning_rate=self.gaussian_learning_rate)
+
+
+@torch.no_grad()
+def measure_layer(rbm: RBM, rows: Tensor, held_out: Tensor | None) -> LayerInfo:
+    """Measure a layer on rows of its own input; the model is not changed."""
+    hidden = rbm.mean_h_from_v(rows)
+    error = (rows - rbm.mean_v_from_h(hidden)).square().sum(1).mean()
+    gap = math.nan
+    if held_out is not None and len(held_out):
+        gap = float(rbm.free_energy(held_out).double().mean() - rbm.free_energy(rows).double().mean())
+    return LayerInfo(float(error), gap, float(hidden.mean()))
+
+
+def check_finite(module: torch.nn.Module, where: str) -> None:
+    """Refuse to go on with parameters that are no numbers.
+
+    Raises
+    ------
+    DivergenceError
+        Some parameter is NaN or infinite.
+    """
+    for name, parameter in module.named_parameters():
+        if not bool(torch.isfinite(parameter).all()):
+            raise DivergenceError(
+                f"{where}: {name} left the finite numbers; the last checkpoint is intact; "
+                "lower the learning rate (a tenth is a good first try)"
+            )
