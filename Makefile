@@ -35,14 +35,15 @@ bench: $(INSTALLED)
 
 clean:
 	rm -rf .venv build dist .hypothesis .import_linter_cache .pytest_cache .ruff_cache
-	find src tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find . -name '.?*' -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
+# An environment of the same Python is brought up to date; any other, or a broken one, is made anew.
 # torch comes first and by its exact pin: asked for as a range, it would bring the newest build and gigabytes with it.
 $(INSTALLED): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "layerwise needs Python 3.11 or newer, and there is no '$(PYTHON)' here: name one with PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "layerwise needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>&1): name another with PYTHON=/path/to/python" >&2; exit 1; }
-	@echo "Making the virtual environment .venv with $$($(PYTHON) -V) ..."
-	@$(PYTHON) -m venv .venv
+	@{ [ "$$($(BIN)/python -VV)" = "$$($(PYTHON) -VV)" ] && $(BIN)/python -m pip --version; } >/dev/null 2>&1 \
+	    || { echo "Making the virtual environment .venv with $$($(PYTHON) -V) ..."; $(PYTHON) -m venv --clear .venv; }
 	@echo "Installing torch (once, a few minutes on a slow line) ..."
 	@$(PINS) $(BIN)/python -m pip install -qq "$$(grep '^torch==' constraints.txt)"
 	@echo "Installing layerwise and what it needs ..."
