@@ -51,9 +51,9 @@ class RBM(nn.Module):
             raise OptionError("weights.shape", tuple(weights.shape), f"must be (visible, hidden) = {shape}")
         self.visible, self.hidden = visible, hidden
         # Rows that begin on a cache line: the sparse product reads them by whole vectors.
-        storage = kernels.padded(*shape)
-        storage.copy_(torch.zeros(shape) if weights is None else weights)
-        self.weights = nn.Parameter(storage, requires_grad=False)
+        self.weights = nn.Parameter(kernels.padded(*shape).zero_(), requires_grad=False)
+        if weights is not None:
+            self.weights.copy_(weights)
 
     def extra_repr(self) -> str:
         """Show the size of the couplings."""

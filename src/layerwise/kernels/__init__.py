@@ -7,27 +7,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from layerwise.kernels import reference
-from layerwise.kernels.layout import padded, whole_tiles
+from layerwise.kernels.layout import in_whole_tiles, padded
 from layerwise.randomness import RandomStream
 
 if TYPE_CHECKING:
     from layerwise.kernels.sparse import Listed
 
 __all__ = [
+    "Phase",
     "SparseRows",
+    "ascend",
     "bernoulli",
     "compress",
-    "correlation_difference",
     "mean_and_bernoulli",
+    "mean_difference",
     "normal",
     "padded",
     "product",
+    "sigmoid",
     "uniform",
 ]
 
@@ -37,7 +42,7 @@ SMALLEST_SPARSE = 32 * 1024
 """Multiply-adds saved by skipping must exceed this, or the call costs more than the product."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class SparseRows:
     """A minibatch with few non-zero entries, as it was given and listed."""
 
@@ -48,35 +53,36 @@ class SparseRows:
         return len(self.dense)
 
 
-def _on_cpu(*tensors: Tensor) -> bool:
-    return all(t.device.type == "cpu" and t.dtype == torch.float32 for t in tensors)
+def _single_on_cpu(*tensors: Tensor) -> bool:
+    for tensor in tensors:
+        if not tensor.is_cpu or tensor.dtype != torch.float32:
+            return False
+    return True
 
 
-def _drawing(device: torch.device, dtype: torch.dtype) -> Any:
-    """The module whose draws serve a device; float64 has the reference only."""
-    if dtype == torch.float32 and device.type == "cpu":
-        from layerwise.kernels import cpu
+@cache
+def _module(name: str) -> Any:
+    """An implementation, imported when the first tensor needs it."""
+    return import_module(f"layerwise.kernels.{name}")
 
-        return cpu
-    if dtype == torch.float32 and device.type == "cuda":
-        from layerwise.kernels import cuda
 
-        return cuda
-    return reference
+def _drawing(tensor: Tensor) -> Any:
+    """The module whose draws serve a tensor; float64 has the reference only."""
+    if tensor.dtype != torch.float32:
+        return reference
+    return _module("cpu") if tensor.is_cpu else _module("cuda") if tensor.is_cuda else reference
+
+
+def _filling(device: torch.device) -> Any:
+    return _module(device.type) if device.type in ("cpu", "cuda") else reference
 
 
 def compress(values: Tensor) -> Tensor | SparseRows:
     """List the non-zero entries of a minibatch if few enough are, else return it as it is."""
-    if not _on_cpu(values) or values.numel() < SMALLEST_SPARSE:
+    if not _single_on_cpu(values) or values.numel() < SMALLEST_SPARSE:
         return values
-    from layerwise.kernels import sparse
-
-    threads = torch.get_num_threads()
-    array = values.detach().numpy()
-    counts = sparse.count_nonzero(array, threads)
-    if counts.sum() >= SPARSE_BELOW * array.size:
-        return values
-    return SparseRows(values, sparse.list_rows(array, counts, threads))
+    listed = _module("sparse").list_rows(values, int(SPARSE_BELOW * values.numel()))
+    return values if listed is None else SparseRows(values, listed)
 
 
 def product(rows: Tensor | SparseRows, weights: Tensor, bias: Tensor) -> Tensor:
@@ -93,58 +99,72 @@ def product(rows: Tensor | SparseRows, weights: Tensor, bias: Tensor) -> Tensor:
     Tensor of shape (batch, out)
     """
     if isinstance(rows, SparseRows):
-        if _on_cpu(weights, bias):
-            from layerwise.kernels import sparse
-
-            out = padded(len(rows), weights.shape[1])
-            sparse.multiply(
-                rows.listed,
-                whole_tiles(weights),
-                whole_tiles(bias[None])[0],
-                whole_tiles(out),
-                torch.get_num_threads(),
-            )
-            return out
+        if _single_on_cpu(weights, bias):
+            return _module("sparse").multiply(rows.listed, weights, bias)
         rows = rows.dense
+    if _single_on_cpu(rows, weights, bias) and not torch.is_grad_enabled():
+        return torch.addmm(bias, rows, weights, out=padded(len(rows), weights.shape[1]))
     return reference.product(rows, weights, bias)
 
 
-def correlation_difference(
-    left: Tensor | SparseRows,
-    right: Tensor,
-    left_minus: Tensor | SparseRows,
-    right_minus: Tensor,
-) -> Tensor:
-    """Mean of ``left ⊗ right`` over its own rows less the mean of ``left_minus ⊗ right_minus`` over its own.
+Phase = tuple[Tensor | SparseRows, Tensor]
+"""Rows of one side of a layer and, for each, what stood on the other side."""
+
+
+def ascend(
+    weights: Tensor,
+    velocity: Tensor | None,
+    plus: Phase,
+    minus: Phase,
+    rate: float,
+    momentum: float = 0.0,
+    decay: float = 0.0,
+) -> None:
+    """Move weights up the difference of two correlations, in place.
+
+    With ``gradient = mean(plus[0] ⊗ plus[1]) - mean(minus[0] ⊗ minus[1])``, each mean over its own rows::
+
+        velocity = momentum · velocity + gradient - decay · weights
+        weights = weights + rate · velocity
 
     Parameters
     ----------
-    left, left_minus : Tensor or SparseRows of shape (rows, in)
-        The two phases may differ in their number of rows.
-    right, right_minus : Tensor of shape (rows, out)
-
-    Returns
-    -------
-    Tensor of shape (in, out)
+    weights : Tensor of shape (in, out)
+    velocity : Tensor of shape (in, out) or None
+        None where ``momentum`` is zero.
+    plus, minus : (left, right)
+        ``left`` of shape (rows, in), ``right`` of shape (rows, out); the two phases may differ in their rows.
+    rate, momentum, decay : float
     """
-    if isinstance(left, SparseRows) and isinstance(left_minus, SparseRows) and _on_cpu(right, right_minus):
-        from layerwise.kernels import sparse
-
-        out = padded(left.dense.shape[1], right.shape[1])
-        sparse.correlate(
-            left.listed,
-            left_minus.listed,
-            whole_tiles(right),
-            whole_tiles(right_minus),
-            whole_tiles(out),
-            torch.get_num_threads(),
+    (left, right), (left_minus, right_minus) = plus, minus
+    moved = (weights,) if velocity is None else (weights, velocity)
+    if (
+        isinstance(left, SparseRows)
+        and isinstance(left_minus, SparseRows)
+        and _single_on_cpu(right, right_minus, *moved)
+        and all(in_whole_tiles(tensor) for tensor in moved)
+    ):
+        _module("sparse").ascend(
+            weights, velocity, (left.listed, right), (left_minus.listed, right_minus), rate, momentum, decay
         )
-        return out
-    return reference.correlation_difference(_dense(left), right, _dense(left_minus), right_minus)
+        return
+    reference.ascend(weights, velocity, (_dense(left), right), (_dense(left_minus), right_minus), rate, momentum, decay)
+
+
+def mean_difference(plus: Tensor, minus: Tensor) -> Tensor:
+    """``plus.mean(0) - minus.mean(0)``, of shape (columns,)."""
+    if _single_on_cpu(plus, minus):
+        return _module("cpu").mean_difference(plus, minus)
+    return reference.mean_difference(plus, minus)
 
 
 def _dense(rows: Tensor | SparseRows) -> Tensor:
     return rows.dense if isinstance(rows, SparseRows) else rows
+
+
+def sigmoid(field: Tensor) -> Tensor:
+    """1 / (1 + exp(-field)): the mean that :func:`bernoulli` draws with."""
+    return _drawing(field).sigmoid(field)
 
 
 def bernoulli(field: Tensor, random: RandomStream, first_row: int = 0) -> Tensor:
@@ -163,12 +183,12 @@ def bernoulli(field: Tensor, random: RandomStream, first_row: int = 0) -> Tensor
     -------
     Tensor of shape (rows, units)
     """
-    return _drawing(field.device, field.dtype).bernoulli(field, random, first_row)
+    return _drawing(field).bernoulli(field, random, first_row)
 
 
 def mean_and_bernoulli(field: Tensor, random: RandomStream, first_row: int = 0) -> tuple[Tensor, Tensor]:
     """``sigmoid(field)`` and what :func:`bernoulli` draws with it, in one pass."""
-    return _drawing(field.device, field.dtype).mean_and_bernoulli(field, random, first_row)
+    return _drawing(field).mean_and_bernoulli(field, random, first_row)
 
 
 def uniform(
@@ -176,7 +196,7 @@ def uniform(
 ) -> Tensor:
     """Odd multiples of 2⁻²⁴ in (0, 1), of shape (rows, columns), float32. One position is taken."""
     device = torch.device(device)
-    return _drawing(device, torch.float32).uniform(rows, columns, random, first_row, str(device))
+    return _filling(device).uniform(rows, columns, random, first_row, str(device))
 
 
 def normal(
@@ -184,4 +204,4 @@ def normal(
 ) -> Tensor:
     """Standard normal numbers of shape (rows, columns), float32. One position is taken."""
     device = torch.device(device)
-    return _drawing(device, torch.float32).normal(rows, columns, random, first_row, str(device))
+    return _filling(device).normal(rows, columns, random, first_row, str(device))

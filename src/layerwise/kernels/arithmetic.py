@@ -15,7 +15,7 @@ from numba import njit, uint32, uint64
 from layerwise.kernels import reference
 from layerwise.randomness import GROUP, KEY_STEPS, MULTIPLIERS, ROUNDS
 
-__all__ = ["quantile", "sigmoid", "unit", "words_of_group"]
+__all__ = ["quantile", "sigmoid_of", "unit", "words_of_group"]
 
 F = np.float32
 HALF, ONE, TWO = F(0.5), F(1), F(2)
@@ -86,7 +86,7 @@ def _exp(x):
 
 
 @njit(inline="always")
-def sigmoid(x):
+def sigmoid_of(x):
     return ONE / (ONE + _exp(-x))
 
 

@@ -1,6 +1,7 @@
 """Matrices whose rows begin on a cache line, in memory that is used again.
 
-A vector load that straddles two cache lines costs twice, so rows are padded to whole tiles of 64 numbers. And a fresh
+A vector load that straddles two cache lines costs twice, so rows are padded to whole tiles of 64 numbers; and one cache
+line more, because rows a power of two apart would all compete for the same few places of the first-level cache. A fresh
 matrix of a few hundred kilobytes costs more in page faults than the arithmetic that fills it, so memory that a dead
 matrix leaves is kept for the next one of its size.
 """
@@ -9,13 +10,14 @@ from __future__ import annotations
 
 import weakref
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["flat", "padded", "whole_tiles"]
+__all__ = ["TILE", "in_whole_tiles", "lend", "padded", "row_by_row", "tiles_in", "whole_tiles"]
 
 TILE = 64
 LINE = 16
@@ -26,20 +28,27 @@ KEPT_OF_A_SIZE = 8
 _spare: defaultdict[tuple[int, int], list[NDArray[np.float32]]] = defaultdict(list)
 
 
-def _give_back(block: NDArray[np.float32]) -> None:
-    rows, width = block.shape
+class _Loan(weakref.ref[NDArray[Any]]):
+    """Knows the block that a lent view looks at, and gives it back when the view dies."""
+
+    __slots__ = ("block",)
+    block: NDArray[np.float32]
+
+
+_loans: dict[int, _Loan] = {}
+
+
+def _give_back(loan: weakref.ref[NDArray[Any]]) -> None:
+    assert isinstance(loan, _Loan)
+    del _loans[id(loan)]
+    rows, width = loan.block.shape
     spare = _spare[rows, width]
     if len(spare) < KEPT_OF_A_SIZE:
-        spare.append(block)
+        spare.append(loan.block)
 
 
-def _width(columns: int) -> int:
-    return -(-columns // TILE) * TILE
-
-
-def padded(rows: int, columns: int) -> Tensor:
-    """A float32 matrix on the CPU of undefined content; an ordinary tensor but for its row stride, a multiple of 64."""
-    width = _width(columns)
+def lend(rows: int, width: int, dtype: type[np.generic] = np.float32) -> NDArray[Any]:
+    """A matrix of 32-bit numbers of undefined content; its memory is lent again when nothing refers to it."""
     try:
         block = _spare[rows, width].pop()
     except IndexError:
@@ -47,34 +56,40 @@ def padded(rows: int, columns: int) -> Tensor:
         raw = np.zeros(rows * width + LINE, np.float32)
         offset = (-raw.ctypes.data % 64) // 4
         block = raw[offset : offset + rows * width].reshape(rows, width)
-    lent = block[:]  # the tensor holds this view alone: when the tensor dies, so does the view
+    lent = block.view(dtype)  # a view of its own: it dies with the last thing that refers to it, the block does not
     if block.nbytes <= LARGEST_KEPT:
-        weakref.finalize(lent, _give_back, block).atexit = False
-    return torch.from_numpy(lent)[:, :columns]
+        loan = _Loan(lent, _give_back)
+        loan.block = block
+        _loans[id(loan)] = loan
+    return lent
 
 
-def whole_tiles(matrix: Tensor) -> NDArray[np.float32]:
-    """The matrix widened to whole tiles: the same memory where its layout permits, else a copy.
+def padded(rows: int, columns: int) -> Tensor:
+    """A float32 matrix on the CPU of undefined content: an ordinary tensor but for its row stride."""
+    return torch.from_numpy(lend(rows, tiles_in(columns) * TILE + LINE)).narrow(1, 0, columns)
+
+
+def tiles_in(columns: int) -> int:
+    """Tiles that hold so many columns."""
+    return -(-columns // TILE)
+
+
+def in_whole_tiles(matrix: Tensor) -> bool:
+    """Whether the memory of every row goes on to the end of its last tile, and of the whole row stride."""
+    row, column = matrix.stride()
+    end = (matrix.storage_offset() + len(matrix) * row) * matrix.element_size()
+    wide_enough = column == 1 and row >= tiles_in(matrix.shape[1]) * TILE
+    return wide_enough and end <= matrix.untyped_storage().nbytes()
+
+
+def whole_tiles(matrix: Tensor) -> Tensor:
+    """The matrix itself where its memory is laid out in whole tiles, or else a copy that is.
 
     The extra columns hold whatever lies beside the rows; results computed from them are never looked at.
     """
-    rows, columns = matrix.shape
-    width = _width(columns)
-    row, column = matrix.stride()
-    end = matrix.storage_offset() + (rows - 1) * row + width
-    if not (column == 1 and row >= width and end * matrix.element_size() <= matrix.untyped_storage().nbytes()):
-        matrix = padded(rows, columns).copy_(matrix.detach())
-        row = width
-    return torch.as_strided(matrix.detach(), (rows, width), (row, 1), matrix.storage_offset()).numpy()
+    return matrix if in_whole_tiles(matrix) else padded(*matrix.shape).copy_(matrix)
 
 
-def flat(matrix: Tensor) -> tuple[NDArray[np.float32], int]:
-    """The matrix's memory from its first number on, and its row stride.
-
-    numba vectorises an array that it knows to be contiguous; a padded matrix is not, its memory is.
-    """
-    if matrix.stride(1) != 1:
-        matrix = matrix.contiguous()
-    row = matrix.stride(0)
-    length = (len(matrix) - 1) * row + matrix.shape[1]
-    return torch.as_strided(matrix.detach(), (length,), (1,), matrix.storage_offset()).numpy(), row
+def row_by_row(matrix: Tensor) -> Tensor:
+    """The matrix itself where the numbers of a row are neighbours, or else a copy that is laid out so."""
+    return matrix if matrix.stride(1) == 1 else matrix.contiguous()

@@ -20,11 +20,12 @@ from torch import Tensor
 from layerwise.randomness import RandomStream, random_words
 
 __all__ = [
+    "ascend",
     "bernoulli",
-    "correlation_difference",
     "exponential",
     "logarithm",
     "mean_and_bernoulli",
+    "mean_difference",
     "normal",
     "product",
     "sigmoid",
@@ -34,7 +35,8 @@ __all__ = [
 LOG2_E = 1.44269504088896341
 LN2_HIGH, LN2_LOW = 0.693359375, -2.12194440e-4
 EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
-EXP_RANGE = (-87.0, 88.0)
+EXP_RANGE = (-87.0, 87.0)
+"""So that neither exp nor sigmoid is ever denormal: what becomes of those depends on the device and its settings."""
 LOG = (
     7.0376836292e-2,
     -1.1514610310e-1,
@@ -74,7 +76,7 @@ UNIT = 2.0**-23
 
 
 def exponential(x: Tensor) -> Tensor:
-    """exp(x) in float32 for x in [-87, 88] (clamped), within 2 units in the last place."""
+    """exp(x) in float32 for x in [-87, 87] (clamped), within 2 units in the last place."""
     x = x.clamp(*EXP_RANGE)
     power = torch.floor(x * LOG2_E + 0.5)
     rest = x - power * LN2_HIGH
@@ -106,8 +108,8 @@ def logarithm(x: Tensor) -> Tensor:
 
 
 def sigmoid(x: Tensor) -> Tensor:
-    """1 / (1 + exp(-x)) in float32."""
-    return 1.0 / (1.0 + exponential(-x))
+    """1 / (1 + exp(-x)), computed in float32."""
+    return (1.0 / (1.0 + exponential(-x.to(torch.float32)))).to(x.dtype)
 
 
 def uniform(rows: int, columns: int, random: RandomStream, first_row: int = 0, device: str = "cpu") -> Tensor:
@@ -145,7 +147,26 @@ def product(rows: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
     return torch.addmm(bias, rows, weights)
 
 
-def correlation_difference(left: Tensor, right: Tensor, left_minus: Tensor, right_minus: Tensor) -> Tensor:
-    """Mean of ``left ⊗ right`` over its own rows less the mean of ``left_minus ⊗ right_minus`` over its own."""
-    positive = torch.mm(left.T, right) / len(left)
-    return torch.addmm(positive, left_minus.T, right_minus, alpha=-1.0 / len(left_minus))
+def ascend(
+    weights: Tensor,
+    velocity: Tensor | None,
+    plus: tuple[Tensor, Tensor],
+    minus: tuple[Tensor, Tensor],
+    rate: float,
+    momentum: float,
+    decay: float,
+) -> None:
+    """``velocity = momentum · velocity + gradient - decay · weights``, ``weights += rate · velocity``, in place."""
+    (left, right), (left_minus, right_minus) = plus, minus
+    step = torch.mm(left.T / len(left), right)
+    step.addmm_(left_minus.T, right_minus, alpha=-1.0 / len(left_minus))
+    if decay:
+        step.add_(weights, alpha=-decay)
+    if velocity is not None:
+        step = velocity.mul_(momentum).add_(step)
+    weights.add_(step, alpha=rate)
+
+
+def mean_difference(plus: Tensor, minus: Tensor) -> Tensor:
+    """``plus.mean(0) - minus.mean(0)``."""
+    return plus.mean(0) - minus.mean(0)

@@ -1,8 +1,9 @@
 """Products that skip the zeros of a minibatch, on the CPU.
 
 A batch with few non-zero entries is listed once, row by row, and both products with it read the list: the field that it
-sends up, and (listed by columns) its correlation with what the layer above answered. Both are one operation, a sparse
-matrix times a dense one, done tile by tile so that a tile's rows stay in the nearest cache.
+sends up, and (listed by columns) its correlation with what the layer above answered. The couplings are cut into upper
+and lower half and into tiles of columns; a thread owns the same parts in every product and when they are moved, so that
+they stay in its core's cache from step to step. The cut does not depend on the number of threads, nor do the sums.
 """
 
 # pyright: basic
@@ -11,19 +12,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numba import njit, prange
 from numpy.typing import NDArray
+from torch import Tensor
 
-from layerwise.kernels.vectors import TILE, add_rows
+from layerwise.kernels.layout import TILE, lend, padded, row_by_row, tiles_in, whole_tiles
+from layerwise.kernels.vectors import add_rows, matrix_at
 
-__all__ = ["Listed", "correlate", "count_nonzero", "list_rows", "multiply"]
+__all__ = ["Listed", "ascend", "list_rows", "multiply"]
 
 F = np.float32
-BLOCK = 196
-"""Rows of the dense factor that are visited together: 196 × 64 float32 lie in the second-level cache's nearest part."""
+ZERO = F(0)
+HALVES = 2
+BLOCK = 128
+"""Rows of the dense factor that are visited together: 128 × 64 float32 are 32 KB and stay in the first-level cache."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Listed:
     """A sparse matrix: of row ``i``, block ``b``, the entries ``start[i, b] … start[i, b + 1]``."""
 
@@ -34,138 +40,172 @@ class Listed:
 
 
 @njit(parallel=True, cache=True)
-def _count(values, counts, threads):
-    rows, columns = values.shape
-    for thread in prange(threads):
-        for i in range(rows * thread // threads, rows * (thread + 1) // threads):
-            row = values[i]
-            total = np.int32(0)
-            for j in range(columns):
-                total += np.int32(1) if row[j] != F(0) else np.int32(0)
-            counts[i] = total
-
-
-@njit(parallel=True, cache=True)
-def _list_rows(values, block, begin, index, value, start, threads):
-    rows, columns = values.shape
-    blocks = start.shape[1] - 1
-    for thread in prange(threads):
-        # Every entry is written where the next non-zero one belongs, without a branch: a wrong guess costs more than
-        # a store. The buffer keeps the last, unwanted store out of another thread's row.
-        where = np.empty(columns + 1, np.uint32)
-        what = np.empty(columns + 1, np.float32)
-        for i in range(rows * thread // threads, rows * (thread + 1) // threads):
-            row = values[i]
-            found = 0
-            for b in range(blocks):
-                start[i, b] = begin[i] + found
-                for j in range(b * block, min(columns, (b + 1) * block)):
-                    where[found] = j
-                    what[found] = row[j]
-                    found += 1 if row[j] != F(0) else 0
-            start[i, blocks] = begin[i] + found
-            index[begin[i] : begin[i] + found] = where[:found]
-            value[begin[i] : begin[i] + found] = what[:found]
-
-
-@njit(parallel=True, cache=True)
-def _count_columns(index, start, counts, threads):
-    # A thread owns whole blocks of columns, so that no two write to one place.
-    blocks = start.shape[1] - 1
-    for thread in prange(threads):
-        low, high = blocks * thread // threads, blocks * (thread + 1) // threads
-        for i in range(start.shape[0]):
-            for s in range(start[i, low], start[i, high]):
-                counts[index[s]] += 1
-
-
-@njit(parallel=True, cache=True)
-def _list_columns(source_index, source_value, source_start, scale, place, index, value, threads):
-    blocks = source_start.shape[1] - 1
-    for thread in prange(threads):
-        low, high = blocks * thread // threads, blocks * (thread + 1) // threads
-        for i in range(source_start.shape[0]):
-            for s in range(source_start[i, low], source_start[i, high]):
-                j = source_index[s]
-                at = place[j]
-                index[at] = i
-                value[at] = source_value[s] * scale
-                place[j] = at + 1
-
-
-@njit(parallel=True, cache=True)
-def _multiply(index, value, start, dense, bias, out, threads):
+def _list_rows(values, stride, columns, most, index, value, start, threads):
+    """List the rows unless a thread finds more than its share of ``most`` entries; return whether they were listed."""
     rows, blocks = start.shape[0], start.shape[1] - 1
-    tiles = out.shape[1] // TILE
+    listed = np.ones(threads, np.bool_)
+    matrix = matrix_at(values, rows, stride)
     for thread in prange(threads):
-        for tile in range(tiles * thread // threads, tiles * (thread + 1) // threads):
-            column = tile * TILE
-            for i in range(rows):
-                add_rows(out[i], bias, dense, column, index, value, start[i, 0], start[i, 1])
-            for b in range(1, blocks):
-                for i in range(rows):
-                    add_rows(out[i], out[i], dense, column, index, value, start[i, b], start[i, b + 1])
+        low, high = rows * thread // threads, rows * (thread + 1) // threads
+        total = 0
+        for i in range(low, high):
+            row = matrix[i]
+            count = np.int32(0)
+            for j in range(columns):
+                count += np.int32(1) if row[j] != ZERO else np.int32(0)
+            total += count
+        if total * rows > most * (high - low):
+            listed[thread] = False
+        else:
+            for i in range(low, high):
+                row = matrix[i]
+                where, what = index[i], value[i]
+                found = 0
+                for b in range(blocks):
+                    start[i, b] = found
+                    # Each entry is written where the next non-zero one belongs, without a branch: a wrong guess of the
+                    # processor's costs more than a store. A row of the list has one place more than the row has columns.
+                    for j in range(b * BLOCK, min(columns, (b + 1) * BLOCK)):
+                        where[found] = j
+                        what[found] = row[j]
+                        found += 1 if row[j] != ZERO else 0
+                start[i, blocks] = found
+    return listed.all()
+
+
+@njit(inline="always")
+def _blocks_of(half, blocks):
+    """Blocks of rows of the couplings that make up one half."""
+    return blocks * half // HALVES, blocks * (half + 1) // HALVES
 
 
 @njit(parallel=True, cache=True)
-def _correlate(index, value, start, plus, minus, nothing, out, threads):
-    columns = start.shape[0]
-    tiles = out.shape[1] // TILE
+def _multiply(index, value, start, dense, dense_rows, dense_row, bias, columns, part, out, out_row, threads):
+    rows, blocks = start.shape[0], start.shape[1] - 1
+    dense, out = matrix_at(dense, dense_rows, dense_row), matrix_at(out, rows, out_row)
+    tiles = (columns + TILE - 1) // TILE
     for thread in prange(threads):
-        for tile in range(tiles * thread // threads, tiles * (thread + 1) // threads):
-            column = tile * TILE
+        first = np.zeros(tiles * TILE, np.float32)
+        first[:columns] = matrix_at(bias, 1, columns)[0]
+        nothing = np.zeros(tiles * TILE, np.float32)
+        for task in range(HALVES * tiles * thread // threads, HALVES * tiles * (thread + 1) // threads):
+            half, c = task // tiles, task % tiles * TILE
+            low, high = _blocks_of(half, blocks)
+            sums = part if half else out
+            for i in range(rows):
+                add_rows(sums[i], nothing if half else first, c, dense, c, index[i], value[i], start[i, low], start[i, low])
+            for b in range(low, high):
+                for i in range(rows):
+                    add_rows(sums[i], sums[i], c, dense, c, index[i], value[i], start[i, b], start[i, b + 1])
+    for thread in prange(threads):
+        for i in range(rows * thread // threads, rows * (thread + 1) // threads):
+            o, p = out[i], part[i]
             for j in range(columns):
-                add_rows(out[j], nothing, plus, column, index, value, start[j, 0], start[j, 1])
-            for j in range(columns):
-                add_rows(out[j], out[j], minus, column, index, value, start[j, 1], start[j, 2])
+                o[j] += p[j]
 
 
-def count_nonzero(values: NDArray[np.float32], threads: int) -> NDArray[np.int32]:
-    """Non-zero entries of each row."""
-    counts = np.empty(len(values), np.int32)
-    _count(values, counts, threads)
-    return counts
+@njit(inline="always")
+def _list_columns(index, value, start, low, high, scale, where, what, count):
+    """Append blocks ``low … high`` of listed rows to the lists of their columns."""
+    for i in range(start.shape[0]):
+        for s in range(start[i, low], start[i, high]):
+            j = index[i, s]
+            at = count[j]
+            where[j, at] = i
+            what[j, at] = value[i, s] * scale
+            count[j] = at + 1
 
 
-def list_rows(values: NDArray[np.float32], counts: NDArray[np.int32], threads: int) -> Listed:
-    """List a dense matrix by rows, in blocks of :data:`BLOCK` columns."""
+@njit(parallel=True, cache=True)
+def _ascend(
+    plus_index, plus_value, plus_start, plus_right, minus_index, minus_value, minus_start, minus_right,
+    right_row, minus_right_row, where, what, weights, weights_row, velocity, velocity_row, rate, momentum, decay,
+    columns, tiles, threads,
+):  # fmt: skip
+    blocks = plus_start.shape[1] - 1
+    plus_right = matrix_at(plus_right, plus_start.shape[0], right_row)
+    minus_right = matrix_at(minus_right, minus_start.shape[0], minus_right_row)
+    moving = velocity != 0
+    velocities = matrix_at(velocity if moving else weights, columns, velocity_row)
+    weights = matrix_at(weights, columns, weights_row)
+    middle = np.zeros(columns, np.int64)
+    end = np.zeros(columns, np.int64)
+    # Half a thread's tasks are in one half of the couplings: the lists are made once for each half, by who needs them.
+    for half in prange(HALVES):
+        low, high = _blocks_of(half, blocks)
+        up = F(1.0 / plus_start.shape[0])
+        down = F(-1.0 / minus_start.shape[0])
+        _list_columns(plus_index, plus_value, plus_start, low, high, up, where, what, end)
+        for j in range(low * BLOCK, min(columns, high * BLOCK)):
+            middle[j] = end[j]
+        _list_columns(minus_index, minus_value, minus_start, low, high, down, where, what, end)
+    for thread in prange(threads):
+        nothing = np.zeros(TILE, np.float32)
+        total = np.empty(TILE, np.float32)
+        for task in range(HALVES * tiles * thread // threads, HALVES * tiles * (thread + 1) // threads):
+            half, c = task // tiles, task % tiles * TILE
+            low, high = _blocks_of(half, blocks)
+            for j in range(low * BLOCK, min(columns, high * BLOCK)):
+                add_rows(total, nothing, 0, plus_right, c, where[j], what[j], 0, middle[j])
+                add_rows(total, total, 0, minus_right, c, where[j], what[j], middle[j], end[j])
+                w = weights[j, c : c + TILE]
+                if moving:
+                    v = velocities[j, c : c + TILE]
+                    for q in range(TILE):
+                        v[q] = momentum * v[q] + (total[q] - decay * w[q])
+                        w[q] += rate * v[q]
+                else:
+                    for q in range(TILE):
+                        w[q] += rate * (total[q] - decay * w[q])
+
+
+def list_rows(values: Tensor, most: int) -> Listed | None:
+    """List a matrix by rows, or return None if more than about ``most`` of its entries are not zero."""
     rows, columns = values.shape
-    begin = np.zeros(rows + 1, np.int64)
-    np.cumsum(counts, out=begin[1:])
-    index, value = np.empty(begin[-1], np.uint32), np.empty(begin[-1], np.float32)
+    values = row_by_row(values)
+    index, value = lend(rows, columns + 1, np.uint32), lend(rows, columns + 1)
     start = np.empty((rows, -(-columns // BLOCK) + 1), np.int64)
-    _list_rows(values, BLOCK, begin, index, value, start, threads)
+    if not _list_rows(
+        values.data_ptr(), values.stride(0), columns, most, index, value, start, torch.get_num_threads()
+    ):
+        return None
     return Listed((rows, columns), index, value, start)
 
 
-def multiply(
-    listed: Listed, dense: NDArray[np.float32], bias: NDArray[np.float32], out: NDArray[np.float32], threads: int
-) -> None:
-    """``out = listed @ dense + bias``; the columns of all three dense arrays fill whole tiles."""
-    _multiply(listed.index, listed.value, listed.start, dense, bias, out, threads)
+def multiply(listed: Listed, dense: Tensor, bias: Tensor) -> Tensor:
+    """``listed @ dense + bias``."""
+    dense, bias = whole_tiles(dense), bias.contiguous()
+    columns = dense.shape[1]
+    out = padded(listed.shape[0], columns)
+    _multiply(
+        listed.index, listed.value, listed.start, dense.data_ptr(), len(dense), dense.stride(0), bias.data_ptr(),
+        columns, lend(listed.shape[0], out.stride(0)), out.data_ptr(), out.stride(0), torch.get_num_threads(),
+    )  # fmt: skip
+    return out
 
 
-def correlate(
-    plus: Listed,
-    minus: Listed,
-    right_plus: NDArray[np.float32],
-    right_minus: NDArray[np.float32],
-    out: NDArray[np.float32],
-    threads: int,
+def ascend(
+    weights: Tensor,
+    velocity: Tensor | None,
+    plus: tuple[Listed, Tensor],
+    minus: tuple[Listed, Tensor],
+    rate: float,
+    momentum: float,
+    decay: float,
 ) -> None:
-    """``out = plusᵀ right_plus / len(plus) - minusᵀ right_minus / len(minus)``, dense columns in whole tiles."""
-    columns = plus.shape[1]
-    phases = (plus, 1.0 / plus.shape[0]), (minus, -1.0 / minus.shape[0])
-    counts = np.zeros((columns, 2), np.int64)
-    for phase, (listed, _) in enumerate(phases):
-        _count_columns(listed.index, listed.start, counts[:, phase], threads)
-    ends = np.cumsum(counts).reshape(columns, 2)
-    start = np.zeros((columns, 3), np.int64)
-    start[:, 1:] = ends
-    start[1:, 0] = ends[:-1, 1]
-    index, value = np.empty(ends[-1, 1], np.uint32), np.empty(ends[-1, 1], np.float32)
-    for phase, (listed, scale) in enumerate(phases):
-        place = start[:, phase].copy()
-        _list_columns(listed.index, listed.value, listed.start, F(scale), place, index, value, threads)
-    nothing = np.zeros(out.shape[1], np.float32)
-    _correlate(index, value, start, right_plus, right_minus, nothing, out, threads)
+    """Move ``weights`` along a difference of two correlations; see :func:`layerwise.kernels.ascend`.
+
+    The gradient itself is never stored: each thread sums it tile by tile where it moves the weights.
+    """
+    (left, right), (left_minus, right_minus) = plus, minus
+    right, right_minus = whole_tiles(right), whole_tiles(right_minus)
+    columns, hidden = weights.shape
+    both = len(right) + len(right_minus)
+    moved = (0, weights.stride(0)) if velocity is None else (velocity.data_ptr(), velocity.stride(0))
+    _ascend(
+        left.index, left.value, left.start, right.data_ptr(),
+        left_minus.index, left_minus.value, left_minus.start, right_minus.data_ptr(),
+        right.stride(0), right_minus.stride(0), lend(columns, both + 1, np.uint32), lend(columns, both + 1),
+        weights.data_ptr(), weights.stride(0), *moved, F(rate), F(momentum), F(decay),
+        columns, tiles_in(hidden), torch.get_num_threads(),
+    )  # fmt: skip

@@ -1,4 +1,6 @@
-"""One vector primitive for numba: a weighted sum of some rows of a matrix, kept in registers while it grows.
+"""Two primitives for numba: a matrix by its address, and a weighted sum of some of its rows, kept in registers.
+
+Handing a tensor to numba as an array costs more than a small kernel; an address and a row stride cost nothing.
 
 numba's own loop vectoriser keeps such a sum in memory and picks half the register width; written as LLVM instructions
 on 16-lane vectors the same loop runs about twice as fast and still compiles for any processor (LLVM splits the vectors
@@ -8,30 +10,46 @@ where the registers are shorter).
 # pyright: basic
 from __future__ import annotations
 
+import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import carray, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["TILE", "add_rows"]
+from layerwise.kernels.layout import TILE
+
+__all__ = ["add_rows", "matrix_at"]
 
 LANES = 16
-VECTORS = 4
-TILE = LANES * VECTORS
-"""Columns that one call sums: four 16-lane accumulators hide the latency of an addition."""
+VECTORS = TILE // LANES
+"""Four 16-lane accumulators hide the latency of an addition."""
 
 
 @intrinsic
-def add_rows(context, out, start, source, column, index, value, low, high):
-    """``out[c:c+64] = start[c:c+64] + Σ_{s=low}^{high-1} value[s] · source[index[s], c:c+64]`` with ``c = column``."""
-    signature = types.void(out, start, source, types.intp, index, value, types.intp, types.intp)
+def _pointer(context, address):
+    def generate(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(address), generate
+
+
+@njit(inline="always")
+def matrix_at(address, rows, row):
+    """The float32 matrix that lies at an address: ``rows`` rows of ``row`` numbers."""
+    return carray(_pointer(address), (rows, row), np.float32)
+
+
+@intrinsic
+def add_rows(context, out, start, at, source, column, index, value, low, high):
+    """``out[at:at+64] = start[at:at+64] + Σ_{s=low}^{high-1} value[s] · source[index[s], column:column+64]``."""
+    signature = types.void(out, start, types.intp, source, types.intp, index, value, types.intp, types.intp)
 
     def generate(context, builder, signature, arguments):
-        out, start, source, column, index, value, low, high = arguments
+        out, start, at, source, column, index, value, low, high = arguments
         kinds = signature.args
         out, start, source, index, value = (
             context.make_array(kinds[k])(context, builder, array)
-            for k, array in ((0, out), (1, start), (2, source), (4, index), (5, value))
+            for k, array in ((0, out), (1, start), (3, source), (5, index), (6, value))
         )
         lane, word, half = ir.FloatType(), ir.IntType(64), ir.IntType(32)
         vector = ir.VectorType(lane, LANES)
@@ -48,8 +66,8 @@ def add_rows(context, out, start, source, column, index, value, low, high):
 
         row_length = cgutils.unpack_tuple(builder, source.shape, 2)[1]
         source_column = builder.gep(source.data, [column])
-        start_column = builder.gep(start.data, [column])
-        out_column = builder.gep(out.data, [column])
+        start_column = builder.gep(start.data, [at])
+        out_column = builder.gep(out.data, [at])
 
         before = builder.block
         first = [load(start_column, k) for k in range(VECTORS)]

@@ -36,10 +36,11 @@ Method = Literal["cd", "pcd"]
 
 @dataclass(frozen=True)
 class ContrastiveState:
-    """All that the next step needs. The machine and the optimiser are moved in place."""
+    """All that the next step needs. The machine and the velocities are moved in place."""
 
     rbm: RBM
-    optimiser: torch.optim.Optimizer
+    velocity: dict[str, Tensor]
+    """Running mean of the gradient of each parameter by name; empty where there is no momentum."""
     chains: HiddenChains | None
     random: RandomStream
 
@@ -61,7 +62,7 @@ class ContrastiveInfo:
 
 @dataclass(frozen=True)
 class ContrastiveLearning:
-    """CD-k or PCD-k with stochastic gradient ascent.
+    """CD-k or PCD-k with stochastic gradient ascent and momentum.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ class ContrastiveLearning:
     chains : int
         Number of persistent chains; the two phases are averaged over their own rows, so it need not be the batch size.
     learning_rate, momentum : float
-        Of ``torch.optim.SGD``.
+        ``velocity = momentum · velocity + gradient``, ``parameter += learning_rate · velocity``.
     weight_decay : float
         L2 penalty, on the couplings alone.
     """
@@ -100,15 +101,16 @@ class ContrastiveLearning:
 
     def init(self, rbm: RBM, random: RandomStream) -> ContrastiveState:
         """The first State; persistent chains start at the independent units that the biases describe."""
-        others = [p for name, p in rbm.named_parameters() if name != "weights"]
-        groups = [{"params": [rbm.weights], "weight_decay": self.weight_decay}, {"params": others}]
-        # Not fused: torch's fused loops read a padded matrix as if it were contiguous.
-        optimiser = torch.optim.SGD(groups, lr=self.learning_rate, momentum=self.momentum)
+        velocity: dict[str, Tensor] = {}
+        if self.momentum:
+            velocity = {name: torch.zeros_like(p) for name, p in rbm.named_parameters()}
+            if rbm.weights.device.type == "cpu" and rbm.weights.dtype == torch.float32:
+                velocity["weights"] = kernels.padded(*rbm.weights.shape).zero_()
         chains = None
         if self.method == "pcd":
             field = rbm.hidden.bias.expand(self.chains, -1).contiguous()
             chains = rbm.hidden.sample(field, random)
-        return ContrastiveState(rbm, optimiser, chains, random)
+        return ContrastiveState(rbm, velocity, chains, random)
 
     @torch.no_grad()
     def step(self, state: ContrastiveState, batch: Batch) -> tuple[ContrastiveState, ContrastiveInfo]:
@@ -132,24 +134,34 @@ class ContrastiveLearning:
             else:
                 h_model, h = rbm.hidden.mean_and_sample(field_model, random, chain_row)
 
-        # Optimisers descend: the gradient is that of the negative log-likelihood.
-        rbm.weights.grad = kernels.correlation_difference(v_model, h_model, v, h_mean)
+        # Biases first: a kind's statistics are taken at the parameters that the rows were drawn with.
         visible = rbm.visible.statistics(batch.values), rbm.visible.statistics(v_model_dense)
         hidden = rbm.hidden.expected_statistics(field, h_mean), rbm.hidden.expected_statistics(field_model, h_model)
-        for units, (data, model) in ((rbm.visible, visible), (rbm.hidden, hidden)):
+        for side, units, (data, model) in (("visible", rbm.visible, visible), ("hidden", rbm.hidden, hidden)):
             for name, of_data in data.items():
-                units.get_parameter(name).grad = model[name].mean(0) - of_data.mean(0)
-        state.optimiser.step()
+                step = kernels.mean_difference(of_data, model[name])
+                if self.momentum:
+                    step = state.velocity[f"{side}.{name}"].mul_(self.momentum).add_(step)
+                units.get_parameter(name).add_(step, alpha=self.learning_rate)
+        kernels.ascend(
+            rbm.weights,
+            state.velocity.get("weights"),
+            (v, h_mean),
+            (v_model, h_model),
+            self.learning_rate,
+            self.momentum,
+            self.weight_decay,
+        )
 
         chains = None if state.chains is None else h
         info = ContrastiveInfo(batch.values, v_model_dense, h_mean, h_model)
-        return ContrastiveState(rbm, state.optimiser, chains, random), info
+        return ContrastiveState(rbm, state.velocity, chains, random), info
 
     def to_tree(self, state: ContrastiveState) -> dict[str, Any]:
         """The State as plain containers of tensors and numbers, for a checkpoint."""
         return {
             "rbm": dict(state.rbm.state_dict()),
-            "optimiser": state.optimiser.state_dict(),
+            "velocity": state.velocity,
             "chains": state.chains,
             "random": [state.random.seed, state.random.position],
         }
@@ -158,5 +170,7 @@ class ContrastiveLearning:
         """The State again: ``rbm`` is overwritten with the saved parameters."""
         rbm.load_state_dict(tree["rbm"])
         state = self.init(rbm, RandomStream(0))
-        state.optimiser.load_state_dict(tree["optimiser"])
-        return ContrastiveState(rbm, state.optimiser, tree["chains"], RandomStream(*tree["random"]))
+        for name, velocity in state.velocity.items():
+            velocity.copy_(tree["velocity"][name])
+        chains = None if tree["chains"] is None else tree["chains"].to(rbm.weights.device)
+        return ContrastiveState(rbm, state.velocity, chains, RandomStream(*tree["random"]))

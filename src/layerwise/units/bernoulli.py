@@ -40,7 +40,7 @@ class BernoulliUnits(UnitKind):
 
     def mean(self, field: UnitBatch) -> UnitBatch:
         """Sigmoid of the field."""
-        return torch.sigmoid(field)
+        return kernels.sigmoid(field)
 
     def mode(self, field: UnitBatch) -> UnitBatch:
         """1 where the field is positive."""
