@@ -58,8 +58,12 @@ class InputError(LayerwiseError, ValueError):
     """
 
     def __init__(self, what: str, received: object, rule: str, remedy: str = "") -> None:
+        # Exception keeps what it is given, and rebuilds itself from it in another process.
+        super().__init__(what, received, rule, remedy)
         self.what, self.received, self.rule, self.remedy = what, received, rule, remedy
-        super().__init__(f"{what} = {_shown(received)}: {rule}" + (f"; {remedy}" if remedy else ""))
+
+    def __str__(self) -> str:
+        return f"{self.what} = {_shown(self.received)}: {self.rule}" + (f"; {self.remedy}" if self.remedy else "")
 
 
 class OptionError(InputError):
@@ -86,5 +90,8 @@ class Interrupted(LayerwiseError):
     """The user asked to stop. ``checkpoint`` is where training can go on from."""
 
     def __init__(self, checkpoint: Path | None) -> None:
+        super().__init__(checkpoint)
         self.checkpoint = checkpoint
-        super().__init__("interrupted" + (f"; resume from {checkpoint}" if checkpoint else ""))
+
+    def __str__(self) -> str:
+        return "interrupted" + (f"; resume from {self.checkpoint}" if self.checkpoint else "")

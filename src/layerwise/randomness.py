@@ -9,7 +9,7 @@ it the number at (row, column) is read off the counter-based generator Philox4x3
 So the numbers do not depend on how many threads, devices or ranks share the rows, and two integers restore the stream.
 
 One counter gives four words. Columns are laid out in groups of 64: word ``w`` of block ``16 g + i`` belongs to column
-``64 g + 16 w + i``, so that sixteen neighbouring columns need sixteen neighbouring counters (a vector register of them).
+``64 g + 16 w + i``, so that sixteen neighbouring columns need sixteen neighbouring counters: one vector register.
 
 References
 ----------

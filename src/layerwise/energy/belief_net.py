@@ -13,6 +13,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -41,7 +42,7 @@ class BeliefNet(nn.Module):
         stack = list(layers)
         if not stack:
             raise OptionError("layers", stack, "must hold at least one RBM")
-        for below, above in zip(stack, stack[1:], strict=False):
+        for below, above in pairwise(stack):
             if below.hidden.size != above.visible.size:
                 rule = "each RBM must have as many visible units as the one below has hidden ones"
                 raise OptionError("layers", f"{below.hidden.size} hidden under {above.visible.size} visible", rule)

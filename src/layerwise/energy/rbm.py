@@ -13,7 +13,6 @@ References
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from layerwise import kernels

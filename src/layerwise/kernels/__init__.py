@@ -54,10 +54,7 @@ class SparseRows:
 
 
 def _single_on_cpu(*tensors: Tensor) -> bool:
-    for tensor in tensors:
-        if not tensor.is_cpu or tensor.dtype != torch.float32:
-            return False
-    return True
+    return all(tensor.is_cpu and tensor.dtype == torch.float32 for tensor in tensors)
 
 
 @cache

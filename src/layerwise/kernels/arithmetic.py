@@ -66,6 +66,7 @@ def words_of_group(words, group, row, position, seed):
 
 @njit(inline="always")
 def unit(word):
+    """The word as an odd multiple of 2⁻²⁴."""
     return (F(np.int32(word >> uint32(9))) + HALF) * UNIT
 
 
@@ -87,6 +88,7 @@ def _exp(x):
 
 @njit(inline="always")
 def sigmoid_of(x):
+    """1 / (1 + exp(-x))."""
     return ONE / (ONE + _exp(-x))
 
 
@@ -111,6 +113,7 @@ def _log(x):
 
 @njit(inline="always")
 def quantile(u):
+    """Quantile of the standard normal distribution at u."""
     x = TWO * u - ONE
     w = -_log((ONE - x) * (ONE + x))
     if w < F(5):

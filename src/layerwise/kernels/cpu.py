@@ -103,9 +103,7 @@ def sigmoid(field: Tensor) -> Tensor:
     """See :func:`layerwise.kernels.sigmoid`."""
     rows, columns = field.shape
     field, mean = row_by_row(field), padded(rows, columns)
-    _sigmoid(
-        rows, columns, field.data_ptr(), field.stride(0), mean.data_ptr(), mean.stride(0), torch.get_num_threads()
-    )
+    _sigmoid(rows, columns, field.data_ptr(), field.stride(0), mean.data_ptr(), mean.stride(0), torch.get_num_threads())
     return mean
 
 

@@ -119,7 +119,7 @@ def uniform(rows: int, columns: int, random: RandomStream, first_row: int = 0, d
 
 
 def normal(rows: int, columns: int, random: RandomStream, first_row: int = 0, device: str = "cpu") -> Tensor:
-    """Standard normal numbers, the quantile function at :func:`uniform`; the farthest lies at 5.3 standard deviations."""
+    """Standard normal numbers: the quantile function at :func:`uniform`, whose farthest lies at 5.3 deviations."""
     x = 2.0 * uniform(rows, columns, random, first_row, device) - 1.0
     w = -logarithm((1.0 - x) * (1.0 + x))
     centre, tail = w - 2.5, torch.sqrt(w) - 3.0
@@ -138,7 +138,8 @@ def bernoulli(field: Tensor, random: RandomStream, first_row: int = 0) -> Tensor
 def mean_and_bernoulli(field: Tensor, random: RandomStream, first_row: int = 0) -> tuple[Tensor, Tensor]:
     """``sigmoid(field)`` and a sample of it."""
     mean = sigmoid(field.to(torch.float32))
-    draw = uniform(*field.shape, random, first_row, str(field.device)) < mean
+    rows, units = field.shape
+    draw = uniform(rows, units, random, first_row, str(field.device)) < mean
     return mean.to(field.dtype), draw.to(field.dtype)
 
 

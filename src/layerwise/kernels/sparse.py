@@ -63,8 +63,8 @@ def _list_rows(values, stride, columns, most, index, value, start, threads):
                 found = 0
                 for b in range(blocks):
                     start[i, b] = found
-                    # Each entry is written where the next non-zero one belongs, without a branch: a wrong guess of the
-                    # processor's costs more than a store. A row of the list has one place more than the row has columns.
+                    # Each entry is written where the next non-zero one belongs, without a branch: a wrong guess of
+                    # the processor's costs more than a store. The list has one place more than the row has columns.
                     for j in range(b * BLOCK, min(columns, (b + 1) * BLOCK)):
                         where[found] = j
                         what[found] = row[j]
@@ -93,7 +93,9 @@ def _multiply(index, value, start, dense, dense_rows, dense_row, bias, columns, 
             low, high = _blocks_of(half, blocks)
             sums = part if half else out
             for i in range(rows):
-                add_rows(sums[i], nothing if half else first, c, dense, c, index[i], value[i], start[i, low], start[i, low])
+                add_rows(
+                    sums[i], nothing if half else first, c, dense, c, index[i], value[i], start[i, low], start[i, low]
+                )
             for b in range(low, high):
                 for i in range(rows):
                     add_rows(sums[i], sums[i], c, dense, c, index[i], value[i], start[i, b], start[i, b + 1])
@@ -165,9 +167,7 @@ def list_rows(values: Tensor, most: int) -> Listed | None:
     values = row_by_row(values)
     index, value = lend(rows, columns + 1, np.uint32), lend(rows, columns + 1)
     start = np.empty((rows, -(-columns // BLOCK) + 1), np.int64)
-    if not _list_rows(
-        values.data_ptr(), values.stride(0), columns, most, index, value, start, torch.get_num_threads()
-    ):
+    if not _list_rows(values.data_ptr(), values.stride(0), columns, most, index, value, start, torch.get_num_threads()):
         return None
     return Listed((rows, columns), index, value, start)
 

@@ -7,14 +7,15 @@ on 16-lane vectors the same loop runs about twice as fast and still compiles for
 where the registers are shorter).
 """
 
-# pyright: basic
+# pyright: basic, reportCallIssue=false
 from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.numpy_support import carray
 
 from layerwise.kernels.layout import TILE
 

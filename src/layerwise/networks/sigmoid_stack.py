@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -22,12 +24,17 @@ def sigmoid_stack(sizes: Sequence[int], classes: int) -> nn.Sequential:
     classes : int
     """
     modules: list[nn.Module] = []
-    for below, above in zip(sizes, sizes[1:], strict=False):
-        modules += [nn.utils.skip_init(nn.Linear, below, above), nn.Sigmoid()]
-    scores = nn.utils.skip_init(nn.Linear, sizes[-1], classes)
+    for below, above in pairwise(sizes):
+        modules += [_unset_linear(below, above), nn.Sigmoid()]
+    scores = _unset_linear(sizes[-1], classes)
     nn.init.zeros_(scores.weight)
     nn.init.zeros_(scores.bias)
     return nn.Sequential(*modules, scores)
+
+
+def _unset_linear(below: int, above: int) -> nn.Linear:
+    """A linear layer without torch's own draws, which would come from a second stream of randomness."""
+    return cast(nn.Linear, nn.utils.skip_init(nn.Linear, below, above))
 
 
 def layer_outputs(network: nn.Sequential, v: Tensor) -> list[Tensor]:

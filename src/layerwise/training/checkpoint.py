@@ -44,7 +44,9 @@ def write_atomically(path: Path, content: bytes) -> None:
         _sync_folder(path.parent)
     except OSError as problem:
         beside.unlink(missing_ok=True)
-        raise StorageError(f"cannot write {path}: {problem.strerror or problem}; what was there before is intact") from problem
+        raise StorageError(
+            f"cannot write {path}: {problem.strerror or problem}; what was there before is intact"
+        ) from problem
 
 
 def _sync_folder(folder: Path) -> None:
@@ -65,7 +67,7 @@ def _flatten(node: object, path: str, tensors: dict[str, Tensor]) -> Any:
         pairs = cast("Mapping[object, object]", node)
         return {"dict": [[key, _flatten(value, f"{path}/{key}", tensors)] for key, value in pairs.items()]}
     if isinstance(node, (list, tuple)):
-        items = cast("list[object]", list(cast("list[object]", node)))
+        items = cast("list[object]", node)
         return {"list": [_flatten(value, f"{path}/{i}", tensors) for i, value in enumerate(items)]}
     if node is None or isinstance(node, (bool, int, float, str)):
         return {"value": node}
@@ -110,6 +112,13 @@ def write_tree(path: Path, tree: Mapping[str, Any], kind: str) -> None:
     write_atomically(path, save(tensors, header))
 
 
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    from safetensors import safe_open
+
+    with cast(Any, safe_open(path, framework="pt", device="cpu")) as file:
+        return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
 def read_tree(path: Path, kind: str) -> dict[str, Any]:
     """Read a tree back.
 
@@ -118,14 +127,12 @@ def read_tree(path: Path, kind: str) -> dict[str, Any]:
     RunError
         The file is missing, damaged, or holds something else.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     if not path.is_file():
         raise RunError("file", path, "does not exist", "name the folder of a run")
     try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            header: dict[str, str] = file.metadata() or {}
-            tensors = {name: cast(Tensor, file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+        header, tensors = _read(path)
     except (SafetensorError, OSError, ValueError, RuntimeError) as problem:
         raise RunError("file", path, f"is damaged and cannot be read ({problem})", "use a copy of it") from problem
     if header.get("format") != _FORMAT or header.get("kind") != kind:

@@ -119,23 +119,24 @@ class ContrastiveLearning:
         v = kernels.compress(batch.values)
         field = rbm.field_of_hidden(v)
         if state.chains is None:
-            h_mean, h = rbm.hidden.mean_and_sample(field, random, batch.first_row)
             chain_row = batch.first_row
+            h_mean, h = rbm.hidden.mean_and_sample(field, random, chain_row)
         else:
             h_mean, h, chain_row = rbm.hidden.mean(field), state.chains, 0
 
-        for step in range(self.steps):
-            last = step + 1 == self.steps
-            v_model_dense = rbm.sample_v_from_h(h, random, chain_row)
-            v_model = kernels.compress(v_model_dense)
-            field_model = rbm.field_of_hidden(v_model)
-            if last and state.chains is None:
-                h_model = rbm.hidden.mean(field_model)
-            else:
-                h_model, h = rbm.hidden.mean_and_sample(field_model, random, chain_row)
+        for _ in range(self.steps - 1):
+            v_model = kernels.compress(rbm.sample_v_from_h(h, random, chain_row))
+            h = rbm.hidden.sample(rbm.field_of_hidden(v_model), random, chain_row)
+        v_dreamt = rbm.sample_v_from_h(h, random, chain_row)
+        v_model = kernels.compress(v_dreamt)
+        field_model = rbm.field_of_hidden(v_model)
+        if state.chains is None:
+            h_model, chains = rbm.hidden.mean(field_model), None
+        else:
+            h_model, chains = rbm.hidden.mean_and_sample(field_model, random, chain_row)
 
         # Biases first: a kind's statistics are taken at the parameters that the rows were drawn with.
-        visible = rbm.visible.statistics(batch.values), rbm.visible.statistics(v_model_dense)
+        visible = rbm.visible.statistics(batch.values), rbm.visible.statistics(v_dreamt)
         hidden = rbm.hidden.expected_statistics(field, h_mean), rbm.hidden.expected_statistics(field_model, h_model)
         for side, units, (data, model) in (("visible", rbm.visible, visible), ("hidden", rbm.hidden, hidden)):
             for name, of_data in data.items():
@@ -153,8 +154,7 @@ class ContrastiveLearning:
             self.weight_decay,
         )
 
-        chains = None if state.chains is None else h
-        info = ContrastiveInfo(batch.values, v_model_dense, h_mean, h_model)
+        info = ContrastiveInfo(batch.values, v_dreamt, h_mean, h_model)
         return ContrastiveState(rbm, state.velocity, chains, random), info
 
     def to_tree(self, state: ContrastiveState) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -100,7 +100,9 @@ class Stage:
     @property
     def title(self) -> str:
         """How a person calls it."""
-        return {"layer": f"layer {self.depth + 1}", "fine-tuning": "fine-tuning", "twin": "without pretraining"}[self.kind]
+        return {"layer": f"layer {self.depth + 1}", "fine-tuning": "fine-tuning", "twin": "without pretraining"}[
+            self.kind
+        ]
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class TuningInfo:
     accuracy: float
 
 
+@runtime_checkable
 class CourseObserver(Protocol):
     """Looks on; see :class:`layerwise.training.loop.Observer`."""
 
@@ -190,13 +193,14 @@ class Course:
     plan: Plan
     lessons: Lessons
     random: RandomStream
-    layers: list[RBM] = field(default_factory=lambda: [])
+    layers: list[RBM] = field(default_factory=list[RBM])
     network: nn.Sequential | None = None
     twin: nn.Sequential | None = None
     stage_number: int = 0
-    place: Place = Place()
+    place: Place = field(default_factory=Place)
     _trainer: Any = None
     _state: Any = None
+    _saved: dict[str, Any] | None = None
 
     @property
     def stages(self) -> list[Stage]:
@@ -250,8 +254,8 @@ class Course:
             trainer, state, stream = pretraining.begin_layer(
                 self.layers[: stage.depth], self.lessons.rows, self.lessons.sample, random
             )
-            if isinstance(self._state, dict):
-                state = trainer.from_tree(state.rbm, self._state)
+            if self._saved is not None:
+                state = trainer.from_tree(state.rbm, self._saved)
         else:
             stream = self.lessons.labelled
             assert stream is not None
@@ -259,10 +263,11 @@ class Course:
             network = self._first_network(stage, random.child("weights"))
             # Both networks see the same minibatches; the stream of dropout is the same, too.
             state = trainer.init(network, self.random.child("dropout"))
-            if isinstance(self._state, dict):
-                state = trainer.from_tree(network, self._state)
+            if self._saved is not None:
+                state = trainer.from_tree(network, self._saved)
+        self._saved = None
         self._trainer = trainer
-        if self._state is None or isinstance(self._state, dict):
+        if self._state is None:
             self._state = state
         return stream
 
@@ -316,7 +321,7 @@ class Course:
             "twin": None if self.twin is None else dict(self.twin.state_dict()),
             "stage": self.stage_number,
             "place": [self.place.epoch, self.place.batch],
-            "state": None if self._state is None else self._trainer.to_tree(self._state),
+            "state": self._saved if self._state is None else self._trainer.to_tree(self._state),
         }
 
     def restore(self, tree: dict[str, Any]) -> None:
@@ -324,9 +329,7 @@ class Course:
         pretraining = self.plan.pretraining()
         self.layers = []
         for saved in tree["layers"]:
-            _, state, _ = pretraining.begin_layer(
-                self.layers, self.lessons.rows, self.lessons.sample, RandomStream(0)
-            )
+            _, state, _ = pretraining.begin_layer(self.layers, self.lessons.rows, self.lessons.sample, RandomStream(0))
             state.rbm.load_state_dict(saved)
             self.layers.append(state.rbm)
         sizes = (self.lessons.sample.shape[1], *self.plan.hidden)
@@ -337,7 +340,7 @@ class Course:
                 setattr(self, name, network)
         self.stage_number = int(tree["stage"])
         self.place = Place(*tree["place"])
-        self._trainer, self._state = None, tree["state"]
+        self._trainer, self._state, self._saved = None, None, tree["state"]
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,4 @@
-"""Fine-tuning: the belief network's upward pass becomes a network, a layer of class scores is put on top, and all of it
-is trained by backpropagation on the labelled rows.
+"""Fine-tuning: the belief network unrolled, under a layer of class scores, trained by backpropagation.
 
 References
 ----------
@@ -123,11 +122,12 @@ class FineTuning:
     def _forward(self, state: FineTuningState, batch: Batch) -> Tensor:
         if self.dropout == 0:
             return state.network(batch.values)
-        x = batch.values
+        x: Tensor = batch.values
         for module in state.network:
             x = module(x)
             if not isinstance(module, nn.Linear):
-                kept = kernels.uniform(*x.shape, state.random, batch.first_row, x.device) >= self.dropout
+                rows, units = x.shape
+                kept = kernels.uniform(rows, units, state.random, batch.first_row, x.device) >= self.dropout
                 x = x * kept.to(x.dtype) / (1.0 - self.dropout)
         return x
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from layerwise.data.minibatches import Batch, MinibatchStream
 
@@ -26,6 +26,7 @@ class Place:
     batch: int = 0
 
 
+@runtime_checkable
 class Trainer(Protocol[State, Info]):
     """Moves parameters by one minibatch."""
 
@@ -34,6 +35,7 @@ class Trainer(Protocol[State, Info]):
         ...
 
 
+@runtime_checkable
 class Observer(Protocol):
     """Looks on. Nothing it does changes the training, except that it may ask it to stop."""
 

@@ -17,7 +17,9 @@ __all__ = ["GaussianUnits"]
 
 
 class GaussianUnits(UnitKind):
-    r"""Real units: :math:`U_0(x) = \tfrac12 \sum_i \gamma_i x_i^2`, mean :math:`f / \gamma` and variance :math:`1 / \gamma`.
+    r"""Real units: :math:`U_0(x) = \tfrac12 \sum_i \gamma_i x_i^2`.
+
+    Given the field the mean is :math:`f / \gamma` and the variance :math:`1 / \gamma`.
 
     In these natural parameters the couplings need no division by a standard deviation, and
     :math:`\Gamma(f) = \sum_i f_i^2 / 2\gamma_i + \tfrac12 \log(2\pi / \gamma_i)`. The precision is stored as its
@@ -48,7 +50,8 @@ class GaussianUnits(UnitKind):
 
     def sample(self, field: UnitBatch, random: RandomStream, first_row: int = 0) -> UnitBatch:
         """Mean plus noise of standard deviation 1/√γ."""
-        noise = kernels.normal(*field.shape, random, first_row, field.device).to(field.dtype)
+        rows, units = field.shape
+        noise = kernels.normal(rows, units, random, first_row, field.device).to(field.dtype)
         return self.mean(field) + noise * torch.exp(-0.5 * self.log_precision)
 
     def statistics(self, x: UnitBatch) -> dict[str, UnitBatch]:
