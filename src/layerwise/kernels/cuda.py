@@ -107,7 +107,7 @@ def _tile(columns, ROWS: tl.constexpr, COUNTERS: tl.constexpr):
 
 @triton.jit
 def _words(row, counter, seed, position, ROWS: tl.constexpr, COUNTERS: tl.constexpr):
-    position = position.to(tl.int64)
+    row, position = row.to(tl.uint64), position.to(tl.uint64)
     high = (row >> 32) + ((position >> 32) << 16)
     every = tl.zeros([ROWS, COUNTERS], tl.uint32)
     return tl.philox(

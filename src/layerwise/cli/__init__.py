@@ -1,0 +1,108 @@
+"""The command line: one file a command. Nothing heavy is imported before a command runs, so that help is quick.
+
+Exit codes: 0; 2 for a user's mistake, with one line on stderr; 130 after Ctrl-C and 143 after SIGTERM.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, cast
+
+import typer
+
+from layerwise.cli.evaluate import evaluate
+from layerwise.cli.resume import resume
+from layerwise.cli.sample import sample
+from layerwise.cli.show import show
+from layerwise.cli.terminal import complain
+from layerwise.cli.train import train
+from layerwise.cli.transform import transform
+from layerwise.errors import LayerwiseError
+
+__all__ = ["app", "main"]
+
+USER_MISTAKE = 2
+
+_ABOUT = """
+Learn a deep belief network layer by layer from rows without labels, then classify with few labels.
+
+**layerwise train** makes a run: a folder with recipe, model, metrics, checkpoints and a report. The other commands
+work on such a folder.
+"""
+_EXAMPLES = """
+For example:
+
+- layerwise train digits --labels 100
+- layerwise show runs/digits-1
+- layerwise sample runs/digits-1 --count 25 -o dreams.png
+"""
+
+app = typer.Typer(
+    name="layerwise",
+    help=_ABOUT,
+    epilog=_EXAMPLES,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_TRAIN = "Learn"
+_USE = "Use a run"
+app.command(rich_help_panel=_TRAIN)(train)
+app.command(rich_help_panel=_TRAIN)(resume)
+app.command(rich_help_panel=_USE)(show)
+app.command(rich_help_panel=_USE)(evaluate)
+app.command(rich_help_panel=_USE)(transform)
+app.command(rich_help_panel=_USE)(sample)
+
+
+@app.callback(invoke_without_command=True)
+def _root(  # pyright: ignore[reportUnusedFunction]
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version.", show_default=False)] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"layerwise {installed('layerwise')}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help(), nl=False)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; the process's own if left out.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal that knows no "±" shall see a question mark, not a traceback.
+            stream.reconfigure(errors="replace")  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
+    # typer has its own copy of click, or imports it, by version: this is ClickException in both.
+    usage_error = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
+    try:
+        code = app(list(sys.argv[1:] if arguments is None else arguments), prog_name="layerwise", standalone_mode=False)
+    except LayerwiseError as problem:
+        complain(str(problem))
+        return USER_MISTAKE
+    except usage_error as problem:
+        complain(_in_one_line(problem))
+        return USER_MISTAKE
+    return int(code or 0)
+
+
+def _in_one_line(problem: Any) -> str:
+    """A mistake that typer found, and where its help is."""
+    context: typer.Context | None = getattr(problem, "ctx", None)
+    where = f"; see `{context.command_path} --help`" if context is not None else ""
+    return f"{problem.format_message().rstrip('.')}{where}"

@@ -1,0 +1,49 @@
+"""What ``train`` and ``resume`` have in common: a job is carried out before a person's eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from layerwise.cli.terminal import complain, console, say, tell
+from layerwise.errors import Interrupted
+
+if TYPE_CHECKING:
+    from layerwise.runs.job import Job
+
+__all__ = ["carry_out"]
+
+_BY_SIGNAL = 128
+
+
+def carry_out(make: Callable[[], Job]) -> int:
+    """Make the job, run it, show what it came to.
+
+    Returns
+    -------
+    int
+        The exit code: 0, or 128 and the number of the signal that stopped it.
+    """
+    from layerwise.runs.progress import display_on
+    from layerwise.runs.stopping import StopOnSignals
+    from layerwise.runs.tables import result_tables
+    from layerwise.runs.verdict import verdict
+
+    screen = console()
+    display = display_on(screen)
+    with StopOnSignals(heard=display.stopping) as stop:
+        job = make()
+        run = job.folder.path
+        try:
+            with display:
+                findings = job.run(display, stop)
+        except Interrupted:
+            complain(f"stopped, and a checkpoint is written; go on with: layerwise resume {run}")
+            return _BY_SIGNAL + (stop.signal or 0)
+    for table in result_tables(job.results):
+        screen.print(table)
+    tell(screen, verdict(findings))
+    say()
+    say(f"report: {job.folder.report_path}")
+    say(f"        {job.folder.report_path.absolute().as_uri()}")
+    return 0

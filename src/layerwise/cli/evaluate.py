@@ -1,0 +1,73 @@
+"""``layerwise evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from layerwise.cli.terminal import console, say
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    data: Annotated[
+        str | None,
+        typer.Argument(metavar="DATA", show_default="the run's test part", help="A name or a path, as for train."),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", show_default="the run's", help="Column of a table that holds the labels."),
+    ] = None,
+) -> None:
+    """Measure a run's network on its own test part, or on other data with the same columns.
+
+    Columns and classes are matched by name, where they have names. Of data with a test part of their own, that part is
+    measured. Rows without labels are measured by reconstruction error and free energy alone.
+
+    For example:
+
+    - layerwise evaluate runs/digits-1
+    - layerwise evaluate runs/iris-1 new.csv --target species
+    """
+    import numpy as np
+
+    from layerwise.errors import OptionError
+    from layerwise.runs.division import divide
+    from layerwise.runs.fingerprint import open_data
+    from layerwise.runs.folder import RunFolder
+    from layerwise.runs.matching import load_like, matched
+    from layerwise.runs.model import Model
+    from layerwise.runs.tables import table_of
+
+    folder = RunFolder.open(run)
+    recipe, model = folder.recipe(), Model.load(folder.model_path)
+    if data is None:
+        if target is not None:
+            raise OptionError("--target", target, "names a column of DATA, which is not given", "give DATA as well")
+        dataset, _ = open_data(recipe.data)
+        rows = divide(dataset, recipe.data, recipe.training.visible, recipe.run.seed).test
+        what = f"test part of {dataset.name}"
+    else:
+        dataset = load_like(data, target, recipe.data.target)
+        rows, what = dataset.train, dataset.name
+        if dataset.test is not None:
+            rows, what = dataset.test, f"test part of {dataset.name}"
+    rows = matched(rows, model, what)
+    say(f"{what}: {len(rows):,} rows, {rows.n_labelled:,} of them labelled")
+    lines = [
+        (f"layer {depth + 1}", str(model.net.sizes[depth + 1]), f"{info.reconstruction_error:.2f}", f"{energy:.2f}")
+        for depth, (info, energy) in enumerate(model.measure(rows))
+    ]
+    console().print(table_of(("", "units", "reconstruction error", "free energy (nats)"), lines))
+    if model.network is None:
+        say("no accuracy: the run learned its layers without labels")
+    elif not rows.n_labelled:
+        say("no accuracy: the rows have no labels")
+    else:
+        scored = rows.labelled()
+        right = int(np.count_nonzero(model.probabilities(scored).argmax(1) == scored.labels))
+        say(f"accuracy: {100 * right / len(scored):.2f} % ({right:,} of {len(scored):,} rows)")

@@ -1,0 +1,50 @@
+"""``layerwise sample``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from layerwise.cli.terminal import say
+from layerwise.errors import OptionError
+
+__all__ = ["sample"]
+
+
+def sample(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="A .png, for pictures, or a .npy file; is replaced if there."
+        ),
+    ],
+    count: Annotated[int, typer.Option(metavar="N", help="How many rows.")] = 100,
+    steps: Annotated[
+        int | None,
+        typer.Option(metavar="K", show_default="as in the report", help="Gibbs steps in the top machine, from noise."),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Decides every draw.")] = 0,
+) -> None:
+    """Draw rows from the belief network: Gibbs steps in its top machine, then one pass down.
+
+    For example:
+
+    - layerwise sample runs/digits-1 --count 25 -o dreams.png
+    """
+    from layerwise.randomness import RandomStream
+    from layerwise.runs.folder import RunFolder
+    from layerwise.runs.model import Model
+    from layerwise.runs.outputs import check_samples, write_samples
+    from layerwise.runs.portrait import SAMPLING_STEPS
+
+    steps = SAMPLING_STEPS if steps is None else steps
+    for name, value in (("--count", count), ("--steps", steps)):
+        if value < 1:
+            raise OptionError(name, value, "must be at least 1")
+    model = Model.load(RunFolder.open(run).model_path)
+    check_samples(output, model)
+    write_samples(output, model.sample(count, RandomStream(seed), steps), model)
+    say(f"{output}: {count:,} rows after {steps:,} Gibbs steps")

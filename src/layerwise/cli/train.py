@@ -1,0 +1,206 @@
+"""``layerwise train``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from layerwise.cli.carrying_out import carry_out
+from layerwise.cli.terminal import console, say, tell
+from layerwise.errors import OptionError
+
+__all__ = ["train"]
+
+_DATA = "Data"
+_NETWORK = "Network"
+_LEARNING = "Learning"
+_RUN = "Run"
+_CHOSEN = "chosen for the data"
+
+
+class Visible(StrEnum):
+    """Kinds of visible units, as a flag."""
+
+    auto = "auto"
+    bernoulli = "bernoulli"
+    gaussian = "gaussian"
+
+
+class Device(StrEnum):
+    """Where to compute, as a flag."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+def train(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="digits, mnist, fashion-mnist; a .npy, .npz, .csv, .parquet or idx(.gz) file; a folder of pictures "
+            "with one folder a class; or a recipe, RECIPE.toml.",
+        ),
+    ] = "digits",
+    labels: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            show_default="all",
+            rich_help_panel=_DATA,
+            help="Keep N labels, each class in proportion, and treat the other rows as unlabelled.",
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", rich_help_panel=_DATA, help="Column of a table that holds the labels."),
+    ] = None,
+    hidden: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZES",
+            show_default=_CHOSEN,
+            rich_help_panel=_NETWORK,
+            help="Size of each hidden layer from the data upwards, such as 500,500,2000.",
+        ),
+    ] = None,
+    visible: Annotated[
+        Visible | None,
+        typer.Option(
+            show_default="auto",
+            rich_help_panel=_NETWORK,
+            help="Units that meet the data: bernoulli for pictures and tables within 0 and 1, gaussian for others.",
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", show_default=_CHOSEN, rich_help_panel=_LEARNING, help="Passes over all rows, for each layer."
+        ),
+    ] = None,
+    fine_tune_epochs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            show_default=_CHOSEN,
+            rich_help_panel=_LEARNING,
+            help="Passes over the labelled rows; 0 learns layers alone.",
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(metavar="N", show_default=_CHOSEN, rich_help_panel=_LEARNING, help="Rows of a minibatch."),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE", show_default=_CHOSEN, rich_help_panel=_LEARNING, help="Of the layers' contrastive learning."
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            show_default="0",
+            rich_help_panel=_RUN,
+            help="Decides the test part, the labels kept, the weights and every draw.",
+        ),
+    ] = None,
+    repeats: Annotated[
+        int | None,
+        typer.Option(
+            metavar="R",
+            show_default="1",
+            rich_help_panel=_RUN,
+            help="Train R times with seeds SEED, SEED+1, … and report mean ± standard deviation; the first is kept.",
+        ),
+    ] = None,
+    device: Annotated[
+        Device | None,
+        typer.Option(
+            show_default="auto", rich_help_panel=_RUN, help="Where to compute; auto takes a GPU if there is one."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            show_default="runs/DATA-1, -2, …",
+            rich_help_panel=_RUN,
+            help="New or empty folder for recipe, model, metrics, checkpoints and report.",
+        ),
+    ] = None,
+) -> int:
+    """Learn layers from all rows, fine-tune on the labelled ones, and say what pretraining was worth.
+
+    Each layer is a restricted Boltzmann machine that learns from the layer below without labels. The stack is then
+    fine-tuned by backpropagation on the rows that have a label, and compared on test rows with the same network
+    without pretraining and with logistic regression.
+
+    Data without a test part of their own lend a fifth of their rows to it. Up to 1,000 training rows, a tenth at
+    most, are only watched: they give the free-energy gap, and their labels are not used.
+
+    A recipe is a TOML file that says all of this; every run writes its own. Options given here go before the recipe's.
+
+    Ctrl-C stops after the current minibatch with a checkpoint, from which `layerwise resume` goes on.
+
+    For example:
+
+    - layerwise train mnist --labels 1000 --hidden 500,500,2000 --repeats 5
+    - layerwise train iris.csv --target species
+    - layerwise train runs/mnist-1/recipe.toml --seed 7
+    """
+    from layerwise.runs.folder import RunFolder
+    from layerwise.runs.job import Job, begin, settle
+    from layerwise.runs.recipe import Draft
+
+    is_recipe = Path(data).suffix.lower() == ".toml"
+    draft = Draft.from_file(Path(data)) if is_recipe else Draft()
+    flags: dict[str, dict[str, Any]] = {
+        "data": {"source": None if is_recipe else _source(data), "labels": labels, "target": target},
+        "training": {
+            "hidden": None if hidden is None else _sizes(hidden),
+            "visible": None if visible is None else visible.value,
+            "epochs": epochs,
+            "fine_tune_epochs": fine_tune_epochs,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+        },
+        "run": {"seed": seed, "repeats": repeats, "device": None if device is None else device.value},
+    }
+    recipe, dataset, division = settle(draft.override(flags))
+    folder = RunFolder.create(out, dataset.name)
+
+    def make() -> Job:
+        job = begin(recipe, dataset, folder)
+        learning, monitored = division.learning, division.monitored
+        parts = [
+            f"{len(learning):,} rows of {learning.n_columns:,} columns to learn from",
+            f"{learning.n_labelled:,} of them labelled",
+            f"{len(monitored) if monitored is not None else 0:,} only watched",
+            f"{len(division.test):,} for the test",
+        ]
+        tell(console(), f"{dataset.name}: {', '.join(parts)}")
+        say(f"run folder: {folder.path}")
+        return job
+
+    return carry_out(make)
+
+
+def _source(data: str) -> str:
+    """A path made absolute, so that the run can be resumed from anywhere; what is no path yet as it was written."""
+    from layerwise.runs.recipe import located
+
+    return located(data, Path.cwd()) if Path(data).expanduser().exists() else data
+
+
+def _sizes(text: str) -> list[int]:
+    try:
+        return [int(size) for size in text.split(",")]
+    except ValueError:
+        rule = "must be whole numbers with commas between them"
+        raise OptionError("--hidden", text, rule, "give sizes such as 500,500,2000") from None

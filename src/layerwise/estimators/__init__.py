@@ -1,0 +1,8 @@
+"""Estimators with scikit-learn's contract: they validate, convert, train and store; the mathematics lies below."""
+
+from __future__ import annotations
+
+from layerwise.estimators.bernoulli_rbm import BernoulliRBM
+from layerwise.estimators.dbn_classifier import DBNClassifier
+
+__all__ = ["BernoulliRBM", "DBNClassifier"]

@@ -1,0 +1,178 @@
+"""From what scikit-learn's callers hand over to what layerwise learns from, and back: rows, random states, devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import validation
+from torch import Tensor
+
+from layerwise.data.minibatches import Minibatches
+from layerwise.data.preparation import Preparation
+from layerwise.data.rows import Rows
+from layerwise.data.values import Values, checked_values
+from layerwise.errors import DataError, OptionError
+from layerwise.randomness import RandomStream
+
+__all__ = [
+    "OwnPrecision",
+    "as_tensor",
+    "check_probabilities",
+    "checked_rows",
+    "float_type",
+    "parts",
+    "result_type",
+    "stream_from",
+    "training_device",
+]
+
+PART = 2**22
+"""Numbers of one dense part: 16 MiB of float32."""
+ROUNDING = 1e-6
+"""scikit-learn's scalers miss 0 and 1 by a few roundings."""
+
+
+def stream_from(random_state: object) -> RandomStream:
+    """A random stream whose seed is drawn from what scikit-learn calls a random state.
+
+    Parameters
+    ----------
+    random_state : int, numpy.random.RandomState or None
+        A RandomState moves on; None draws from NumPy's global one.
+
+    Raises
+    ------
+    OptionError
+    """
+    try:
+        state = validation.check_random_state(random_state)
+    except ValueError as error:
+        rule = "must be None, a whole number from 0 to 2³² - 1 or a numpy.random.RandomState"
+        raise OptionError("random_state", random_state, rule, "give 0 for the same result every time") from error
+    return RandomStream(int(state.randint(0, 2**63 - 1, dtype=np.int64)))
+
+
+def training_device(name: object) -> torch.device:
+    """The device that a ``device`` parameter asks for; ``"auto"`` is the GPU where there is one.
+
+    Raises
+    ------
+    OptionError
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    rule, remedy = "must be 'auto', 'cpu' or 'cuda'", "leave it at 'auto'"
+    try:
+        device = torch.device(name)  # type: ignore[arg-type]  # anything may have been stored
+    except (RuntimeError, TypeError) as error:
+        raise OptionError("device", name, rule, remedy) from error
+    if device.type not in ("cpu", "cuda"):
+        raise OptionError("device", name, rule, remedy)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise OptionError("device", name, "torch finds no such GPU on this machine", remedy)
+    return device
+
+
+def checked_rows(estimator: BaseEstimator, X: object, *, reset: bool) -> Values:
+    """Check rows by scikit-learn's rules and by layerwise's, and store them compactly.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its ``n_features_in_`` and ``feature_names_in_`` are set, or compared with.
+    X : array-like, data frame or scipy sparse of shape (rows, columns)
+    reset : bool
+        Whether the columns are learned (True) or compared (False).
+
+    Returns
+    -------
+    ndarray or csr_array of shape (rows, columns), uint8, float32 or float64
+        Row by row in memory; the caller's own memory where nothing has to be changed.
+
+    Raises
+    ------
+    ValueError, TypeError
+        scikit-learn's; a :class:`~layerwise.errors.DataError` is a ValueError.
+    """
+    validate = cast(Any, validation).validate_data
+    valid = validate(estimator, X, reset=reset, accept_sparse="csr", dtype="numeric", order="C")
+    return checked_values(valid, "X", getattr(estimator, "feature_names_in_", None))
+
+
+def check_probabilities(values: Values, columns: npt.NDArray[Any] | None) -> None:
+    """Refuse rows with an entry outside [0, 1], but for rounding.
+
+    Raises
+    ------
+    DataError
+        Naming the first such entry.
+    """
+    dense = isinstance(values, np.ndarray)
+    stored: npt.NDArray[Any] = values if dense else values.data
+    if stored.size == 0 or (stored.min() >= -ROUNDING and stored.max() <= 1 + ROUNDING):
+        return
+    place = int(np.argmax((stored < -ROUNDING) | (stored > 1 + ROUNDING)))
+    if dense:
+        row, column = divmod(place, int(values.shape[1]))
+    else:
+        row, column = int(np.searchsorted(values.indptr, place, side="right")) - 1, int(values.indices[place])
+    name = column if columns is None else repr(columns[column])
+    raise DataError(
+        f"X, row {row}, column {name}",
+        float(stored.flat[place]),
+        "must be from 0 to 1, the probability that the unit is on",
+        "scale the columns first, with sklearn.preprocessing.MinMaxScaler(clip=True) for instance",
+    )
+
+
+def float_type(values: Values) -> torch.dtype:
+    """The precision that answers to these rows: float64 for float64, float32 for everything else."""
+    return torch.float64 if values.dtype == np.float64 else torch.float32
+
+
+def result_type(values: Values) -> np.dtype[Any]:
+    """The same as NumPy names it."""
+    return np.dtype(np.float64 if values.dtype == np.float64 else np.float32)
+
+
+def as_tensor(values: Values, dtype: torch.dtype) -> Tensor:
+    """Dense numbers in a tensor that may be written to."""
+    dense: npt.NDArray[Any] = values if isinstance(values, np.ndarray) else values.toarray()
+    # A tensor over a read-only array would warn, and a step that wrote to it would write to the caller's data.
+    return torch.from_numpy(dense.astype(np.dtype(str(dtype).removeprefix("torch.")), order="C", copy=True))
+
+
+def parts(values: Values) -> Iterator[slice]:
+    """Runs of rows that are small enough to be made dense one after the other."""
+    n_rows, n_columns = values.shape
+    step = max(1, PART // n_columns)
+    for first in range(0, n_rows, step):
+        yield slice(first, min(first + step, n_rows))
+
+
+class OwnPrecision(Minibatches):
+    """Minibatches of rows that need no preparation: float64 stays float64, everything else becomes float32.
+
+    Parameters
+    ----------
+    values : ndarray or csr_array of shape (rows, columns)
+    batch_size : int
+    random : RandomStream
+    """
+
+    def __init__(self, values: Values, batch_size: int, random: RandomStream) -> None:
+        columns = int(values.shape[1])
+        as_it_is = Preparation("bernoulli", torch.zeros(columns), torch.ones(columns))
+        super().__init__(Rows(values), as_it_is, batch_size, random)
+
+    def _gather(self, places: Tensor) -> Tensor:
+        if isinstance(self._values, Tensor):
+            raw = self._values.index_select(0, places)
+        else:
+            raw = torch.from_numpy(self._values[places.numpy()].toarray())
+        return raw if raw.is_floating_point() else raw.float()

@@ -1,0 +1,115 @@
+"""The rules of constructor parameters: each is checked when ``fit`` begins, and named by the name the caller knows.
+
+scikit-learn's contract is that ``__init__`` stores whatever it is given; so the annotations of constructors speak to
+people and to type checkers, and at run time anything goes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
+
+import numpy as np
+
+from layerwise.errors import OptionError
+
+__all__ = ["Choice", "Number", "Seed", "Sizes", "Whole", "choice", "layer_sizes", "number", "verbosity", "whole_number"]
+
+if TYPE_CHECKING:
+    Whole = int
+    Number = float
+    Choice = str
+    Sizes = Sequence[int]
+    Seed = int | np.random.RandomState | None
+else:
+    Whole = Number = Choice = Sizes = Seed = object
+
+
+def whole_number(name: str, value: object, *, least: int, remedy: str = "") -> int:
+    """A whole number of at least ``least``; a boolean is none.
+
+    Raises
+    ------
+    OptionError
+    """
+    if _is_whole(value) and int(value) >= least:
+        return int(value)
+    raise OptionError(name, value, f"must be a whole number of at least {least}", remedy)
+
+
+def number(
+    name: str,
+    value: object,
+    *,
+    above: float = -math.inf,
+    least: float = -math.inf,
+    below: float = math.inf,
+    remedy: str,
+) -> float:
+    """A finite number greater than ``above``, at least ``least`` and less than ``below``.
+
+    Raises
+    ------
+    OptionError
+    """
+    # NaN fails every comparison.
+    if _is_number(value) and float(value) > above and least <= float(value) < below:
+        return float(value)
+    bounds = (
+        f"greater than {above:g}" * (above > -math.inf),
+        f"at least {least:g}" * (least > -math.inf),
+        f"less than {below:g}" * (below < math.inf),
+    )
+    raise OptionError(name, value, "must be a number " + " and ".join(filter(None, bounds)), remedy)
+
+
+def choice(name: str, value: object, *choices: str) -> str:
+    """One of some words.
+
+    Raises
+    ------
+    OptionError
+    """
+    if isinstance(value, str) and value in choices:
+        return value
+    raise OptionError(name, value, "must be " + " or ".join(repr(word) for word in choices), f"try {choices[0]!r}")
+
+
+def layer_sizes(name: str, value: object) -> tuple[int, ...]:
+    """The size of each hidden layer, at least one.
+
+    Raises
+    ------
+    OptionError
+    """
+    remedy = "give the layers' sizes from the data upwards, such as (256, 256)"
+    sizes = cast(object, cast(Any, value).tolist()) if isinstance(value, np.ndarray) else value
+    if not _is_list(sizes) or not sizes:
+        raise OptionError(name, sizes, "must be a sequence of at least one layer's size", remedy)
+    checked = [int(size) for size in sizes if _is_whole(size) and int(size) >= 1]
+    if len(checked) < len(sizes):
+        raise OptionError(name, sizes, "every layer must have a whole number of units, at least 1", remedy)
+    return tuple(checked)
+
+
+def verbosity(name: str, value: object) -> int:
+    """A whole number or a boolean: how much is printed.
+
+    Raises
+    ------
+    OptionError
+    """
+    return int(value) if isinstance(value, bool) else whole_number(name, value, least=0, remedy="0 prints nothing")
+
+
+def _is_whole(value: object) -> TypeGuard[int | np.integer[Any]]:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return _is_whole(value) or isinstance(value, float | np.floating)
+
+
+def _is_list(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)

@@ -1,0 +1,131 @@
+"""Which rows learn, which are watched, which are kept for the test: a pure function of the recipe, the data, the seed.
+
+============  ==========================================================================================
+part          used for
+============  ==========================================================================================
+learning      every layer learns from these rows; the network is fine-tuned on those that keep a label
+monitored     the free-energy gap, and nothing else: neither rows nor labels are learned from
+test          looked at when a course is done, and never before
+============  ==========================================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from layerwise.data.classes import UNLABELLED
+from layerwise.data.labelling import keep_labels, split
+from layerwise.data.minibatches import Minibatches
+from layerwise.data.preparation import Preparation
+from layerwise.data.rows import Dataset, Rows
+from layerwise.errors import DataError
+from layerwise.randomness import RandomStream
+from layerwise.runs.recipe import DataTable
+from layerwise.training.course import Lessons
+
+__all__ = ["Division", "divide", "prepared_sample"]
+
+MEASURED_ROWS = 1000
+"""How many rows a measurement after an epoch is taken on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Division:
+    """The parts of one data set under one seed."""
+
+    learning: Rows
+    monitored: Rows | None
+    test: Rows
+    preparation: Preparation
+
+    @property
+    def labelled(self) -> Rows | None:
+        """The learning rows that keep a label; None where there is none."""
+        return self.learning.labelled() if self.learning.n_labelled else None
+
+    @property
+    def scored(self) -> Rows | None:
+        """The test rows that have a label; None where there is none."""
+        return self.test.labelled() if self.test.n_labelled else None
+
+    def lessons(self, batch_size: int, seed: int, device: str) -> Lessons:
+        """What a course learns from."""
+        random = RandomStream(seed)
+        labelled = self.labelled
+        stream, labelled_sample = None, None
+        if labelled is not None:
+            stream = Minibatches(labelled, self.preparation, batch_size, random.child("labelled order"), device=device)
+            some = _some(labelled, random.child("labelled sample"))
+            assert some.labels is not None
+            codes = torch.from_numpy(some.labels).to(device)
+            labelled_sample = prepared_sample(some, self.preparation, device), codes
+        return Lessons(
+            rows=Minibatches(self.learning, self.preparation, batch_size, random.child("order"), device=device),
+            labelled=stream,
+            classes=len(self.learning.classes),
+            sample=prepared_sample(_some(self.learning, random.child("sample")), self.preparation, device),
+            held_out=None if self.monitored is None else prepared_sample(self.monitored, self.preparation, device),
+            labelled_sample=labelled_sample,
+        )
+
+
+def divide(dataset: Dataset, table: DataTable, visible: Literal["bernoulli", "gaussian"], seed: int) -> Division:
+    """Divide a data set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    table : DataTable
+        ``[data]`` of the recipe.
+    visible : {"bernoulli", "gaussian"}
+    seed : int
+        Of the course.
+
+    Raises
+    ------
+    DataError
+        Where there are too few rows, or labels of one class only.
+    OptionError
+        Where more labels are asked for than there are, or fewer than classes.
+    """
+    random = RandomStream(seed)
+    learning, test = dataset.train, dataset.test
+    if test is None:
+        if len(learning) < 2:
+            rule = "must be at least 2, one to learn from and one for the test"
+            raise DataError(f"rows of {dataset.name}", len(learning), rule, "give more rows")
+        learning, test = split(learning, table.test_share, random.child("test"))
+    monitored = None
+    if (count := min(table.monitoring_rows, len(learning) // 10)) > 0:
+        learning, monitored = split(learning, count / len(learning), random.child("monitored"))
+    if table.labels != "all":
+        learning = keep_labels(learning, table.labels, random.child("labels"))
+    _check_classes(learning, dataset.name)
+    return Division(learning, monitored, test, Preparation.fit(learning, visible))
+
+
+def prepared_sample(rows: Rows, preparation: Preparation, device: str | torch.device = "cpu") -> Tensor:
+    """Rows as the visible units see them; for some thousand rows at most, which become dense at once."""
+    return preparation.prepare(rows.values).to(device)
+
+
+def _some(rows: Rows, random: RandomStream) -> Rows:
+    """Up to ``MEASURED_ROWS`` of the rows, drawn: a file may be sorted by class."""
+    if len(rows) <= MEASURED_ROWS:
+        return rows
+    return rows.select(np.sort(random.permutation(len(rows)).numpy()[:MEASURED_ROWS]))
+
+
+def _check_classes(learning: Rows, name: str) -> None:
+    if learning.labels is None or learning.n_labelled == 0:
+        return
+    present = np.unique(learning.labels[learning.labels != UNLABELLED])
+    if len(present) < 2:
+        received = f"{learning.n_labelled} labels, all of them {learning.classes[present[0]]!r}"
+        remedy = "label rows of another class, or give the rows without labels to learn layers alone"
+        raise DataError(f"labels of {name}", received, "must be of at least two classes", remedy)

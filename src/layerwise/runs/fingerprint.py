@@ -1,0 +1,63 @@
+"""A short name of a data set's content, by which a recipe recognises its data when it is run again."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from layerwise.data.rows import Dataset
+from layerwise.data.sources import load
+from layerwise.errors import DataError
+from layerwise.runs.recipe import DataTable
+
+__all__ = ["fingerprint", "open_data"]
+
+
+def open_data(table: DataTable) -> tuple[Dataset, str]:
+    """Load what ``[data]`` of a recipe names, and make sure that it is what the recipe was made for.
+
+    Returns
+    -------
+    dataset : Dataset
+    fingerprint : str
+
+    Raises
+    ------
+    DataError
+        Where the data are missing, damaged or have changed.
+    """
+    dataset = load(table.source, target=table.target, progress=True)
+    found = fingerprint(dataset)
+    if table.fingerprint not in (None, found):
+        rule = "has changed since the recipe was written: its fingerprint is another"
+        raise DataError("data", table.source, rule, "bring back the data as they were, or train a new run")
+    return dataset, found
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Hash of all rows, labels, class names and column names: the same for the same data, wherever they lie.
+
+    >>> from layerwise.data import Rows
+    >>> rows = Rows.from_arrays([[0.0, 1.0]], ["yes"])
+    >>> again = Rows.from_arrays([[0.0, 1.0]], ["no"])
+    >>> fingerprint(Dataset("a", rows, None, "here")) == fingerprint(Dataset("b", rows, None, "there"))
+    True
+    >>> fingerprint(Dataset("a", rows, None, "here")) == fingerprint(Dataset("a", again, None, "here"))
+    False
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for rows in (dataset.train, dataset.test):
+        if rows is None:
+            continue
+        values: Any = rows.values
+        dense = isinstance(values, np.ndarray)
+        arrays: list[Any] = [values] if dense else [values.data, values.indices, values.indptr]
+        if rows.labels is not None:
+            arrays.append(rows.labels)
+        header = (rows.values.shape, rows.classes, rows.columns, rows.picture, rows.full_scale)
+        digest.update(repr([*header, *(str(array.dtype) for array in arrays)]).encode())
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

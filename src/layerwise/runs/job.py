@@ -1,0 +1,272 @@
+"""The main job: a recipe becomes courses, scores, a model and a report; what was interrupted goes on to the same bits.
+
+A checkpoint holds the number of the repeat at hand, its course, how many lines of ``metrics.jsonl`` belong to it and
+the seconds so far. It is written before each stage, after an epoch where the last one is ten seconds old, and when the
+run is asked to stop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from layerwise.data.rows import Dataset
+from layerwise.errors import Interrupted, OptionError, RunError
+from layerwise.randomness import RandomStream
+from layerwise.runs.division import Division, divide
+from layerwise.runs.findings import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, Findings, LayerFinding
+from layerwise.runs.fingerprint import open_data
+from layerwise.runs.folder import RunFolder
+from layerwise.runs.metrics import Metrics
+from layerwise.runs.model import Model
+from layerwise.runs.portrait import outline, portray
+from layerwise.runs.progress import Display
+from layerwise.runs.recipe import Draft, Recipe
+from layerwise.runs.report import render
+from layerwise.runs.result import Result
+from layerwise.runs.scores import accuracy, logistic_regression
+from layerwise.runs.stopping import Stop
+from layerwise.runs.watch import Watch
+from layerwise.training.checkpoint import Checkpoints, write_atomically
+from layerwise.training.course import Course
+from layerwise.training.pretraining import measure_layer
+
+__all__ = ["Job", "begin", "go_on", "settle"]
+
+
+def settle(draft: Draft) -> tuple[Recipe, Dataset, Division]:
+    """Check all that can be known before training: options, data, labels, device.
+
+    Returns
+    -------
+    recipe : Recipe
+        Complete.
+    dataset : Dataset
+    division : Division
+        Of the first repeat.
+
+    Raises
+    ------
+    OptionError, DataError
+    """
+    dataset, found = open_data(draft.complete().data)
+    recipe = draft.complete(dataset.train, found)
+    draft.check_device(recipe)
+    return recipe, dataset, _divided(dataset, recipe, 0)
+
+
+def begin(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Job:
+    """A new run in an empty folder.
+
+    Raises
+    ------
+    StorageError
+        The folder cannot be written to.
+    """
+    write_atomically(folder.recipe_path, recipe.to_toml().encode())
+    write_atomically(folder.metrics_path, b"")
+    return Job(recipe, dataset, folder, Metrics(folder.metrics_path))
+
+
+def go_on(folder: RunFolder) -> Job:
+    """A run from its last checkpoint.
+
+    Raises
+    ------
+    RunError
+        The folder's files are damaged.
+    DataError
+        The data are no longer what they were.
+    """
+    recipe = folder.recipe()
+    Draft(file=folder.recipe_path).check_device(recipe)
+    dataset, _ = open_data(recipe.data)
+    if not Checkpoints(folder.checkpoint_path).paths():
+        # It was killed before it learned anything.
+        return begin(recipe, dataset, folder)
+    tree, _ = Checkpoints(folder.checkpoint_path).load()
+    try:
+        repeat, lines, seconds, course = int(tree["repeat"]), int(tree["lines"]), float(tree["seconds"]), tree["course"]
+    except (KeyError, TypeError, ValueError) as problem:
+        what = folder.checkpoint_path
+        raise RunError("checkpoint", what, f"is damaged: it has no {problem}", "start again") from problem
+    return Job(recipe, dataset, folder, Metrics.read(folder.metrics_path, lines), repeat, course, seconds)
+
+
+class Job:
+    """A run under way.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    dataset : Dataset
+    folder : RunFolder
+    metrics : Metrics
+    repeat : int
+        The first repeat that is not done.
+    course : mapping or None
+        Tree of its course, if it had begun.
+    seconds : float
+        Of earlier sittings.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        dataset: Dataset,
+        folder: RunFolder,
+        metrics: Metrics,
+        repeat: int = 0,
+        course: Mapping[str, Any] | None = None,
+        seconds: float = 0.0,
+    ) -> None:
+        self.recipe, self.dataset, self.folder, self.metrics = recipe, dataset, folder, metrics
+        self.repeat = repeat
+        self._restored = course
+        self._seconds, self._since = seconds, time.perf_counter()
+        self._checkpoints = Checkpoints(folder.checkpoint_path)
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.repeat >= self.recipe.run.repeats and self.folder.report_path.is_file()
+
+    @property
+    def results(self) -> list[Result]:
+        """Of the repeats that are done."""
+        return [Result.from_line(line) for line in self.metrics.results()]
+
+    def run(self, display: Display, stop: Stop | None = None) -> Findings:
+        """Do what is left to do.
+
+        Raises
+        ------
+        Interrupted
+            ``stop`` was asked; the checkpoint is written.
+        DivergenceError
+            Training left the finite numbers.
+        StorageError
+            A file could not be written; what was written before is intact.
+        """
+        stop = stop or Stop()
+        self._since = time.perf_counter()
+        try:
+            while self.repeat < self.recipe.run.repeats:
+                self._one_course(display, stop)
+            display.doing("writing the report")
+            return self._report(stop)
+        except KeyboardInterrupt:
+            raise Interrupted(self.folder.checkpoint_path) from None
+        except (MemoryError, RuntimeError) as problem:
+            # torch says so in words alone.
+            if not isinstance(problem, MemoryError) and "memory" not in str(problem):
+                raise
+            rule = "needs more memory than there is"
+            raise OptionError("hidden", list(self.recipe.training.hidden), rule, "give smaller layers") from problem
+
+    def _one_course(self, display: Display, stop: Stop) -> None:
+        repeat, run = self.repeat, self.recipe.run
+        division = _divided(self.dataset, self.recipe, repeat)
+        seed, plan = run.seed + repeat, self.recipe.training
+        course = Course(plan, division.lessons(plan.batch_size, seed, run.device), RandomStream(seed))
+        if self._restored is not None:
+            self._restore(course)
+        display.course_started(repeat, run.repeats, seed, course.stages, plan.hidden)
+        watch = Watch(repeat, self.metrics, display, stop, self._total_seconds, lambda: save())
+
+        def save() -> None:
+            self._save(course)
+            watch.saved()
+
+        while not course.advance(watch):
+            save()
+            if stop.asked:
+                raise Interrupted(self.folder.checkpoint_path)
+        save()
+        display.doing("scoring")
+        with stop.at_once():
+            result = self._result(course, division, seed)
+        if repeat == 0:
+            self._model(course, division).save(self.folder.model_path)
+        self.metrics.append({"repeat": repeat, "result": result.to_line()})
+        self.repeat += 1
+        self._save(None)
+        if stop.asked and self.repeat < run.repeats:
+            raise Interrupted(self.folder.checkpoint_path)
+
+    def _restore(self, course: Course) -> None:
+        try:
+            course.restore(dict(self._restored or {}))
+        except (KeyError, TypeError, ValueError, RuntimeError) as problem:
+            what, rule = self.folder.checkpoint_path, f"does not fit the recipe ({' '.join(str(problem).split())})"
+            raise RunError("checkpoint", what, rule, "start again with `layerwise train`") from problem
+        self._restored = None
+
+    def _save(self, course: Course | None) -> None:
+        tree = {
+            "repeat": self.repeat,
+            "lines": len(self.metrics.lines),
+            "seconds": self._total_seconds(),
+            "course": None if course is None else course.to_tree(),
+        }
+        self._checkpoints.save(tree)
+
+    def _total_seconds(self) -> float:
+        return self._seconds + time.perf_counter() - self._since
+
+    def _result(self, course: Course, division: Division, seed: int) -> Result:
+        sample, held_out = course.lessons.sample, course.lessons.held_out
+        layers: list[LayerFinding] = []
+        for rbm in course.layers:
+            info = measure_layer(rbm, sample, held_out)
+            layers.append(LayerFinding(rbm.hidden.size, info.reconstruction_error, info.free_energy_gap))
+            sample = rbm.mean_h_from_v(sample)
+            held_out = None if held_out is None else rbm.mean_h_from_v(held_out)
+        scored, labelled, preparation = division.scored, division.labelled, division.preparation
+        accuracies: dict[str, float] = {}
+        if scored is not None and labelled is not None and course.network is not None:
+            accuracies[THIS_NETWORK] = accuracy(course.network, scored, preparation)
+            if course.twin is not None:
+                accuracies[WITHOUT_PRETRAINING] = accuracy(course.twin, scored, preparation)
+            accuracies[BASELINE] = logistic_regression(labelled, scored, preparation)
+        return Result(
+            seed=seed,
+            data=self.dataset.source,
+            rows=len(division.learning),
+            columns=division.learning.n_columns,
+            labelled=division.learning.n_labelled,
+            scored=len(scored) if accuracies and scored is not None else 0,
+            layers=tuple(layers),
+            accuracies=accuracies,
+            seconds=round(self._total_seconds(), 3),
+        )
+
+    def _model(self, course: Course, division: Division) -> Model:
+        rows = division.learning
+        provenance = {"data": self.dataset.name, "seed": self.recipe.run.seed, "layerwise": version("layerwise")}
+        return Model(
+            division.preparation,
+            course.net,
+            course.network,
+            rows.classes,
+            rows.columns,
+            rows.picture,
+            rows.full_scale,
+            provenance,
+        )
+
+    def _report(self, stop: Stop) -> Findings:
+        """The report is of the model as it was saved."""
+        model = Model.load(self.folder.model_path)
+        findings = outline(self.recipe, self.results, self.metrics.curves(), self.folder, self.dataset.name)
+        with stop.at_once():
+            findings = portray(findings, model, _divided(self.dataset, self.recipe, 0), self.recipe.run.seed)
+            page = render(findings)
+        write_atomically(self.folder.report_path, page.encode())
+        return findings
+
+
+def _divided(dataset: Dataset, recipe: Recipe, repeat: int) -> Division:
+    return divide(dataset, recipe.data, recipe.training.visible, recipe.run.seed + repeat)

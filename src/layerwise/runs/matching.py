@@ -1,0 +1,98 @@
+"""Rows from elsewhere under a trained model: the same columns, the same white, the same class names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from layerwise.data.rows import Dataset, Rows
+from layerwise.data.sources import load
+from layerwise.errors import DataError, OptionError
+from layerwise.runs.model import Model
+
+__all__ = ["load_like", "matched"]
+
+_TABLES = (".csv", ".parquet")
+
+
+def load_like(data: str, target: str | None, usual_target: str | None) -> Dataset:
+    """Load a data set for a model: in a table the column that held the labels in training is not one of its columns.
+
+    Parameters
+    ----------
+    data : str
+    target : str or None
+        Asked for; an error where it is not there.
+    usual_target : str or None
+        Of the run's recipe; the table may have it or not.
+    """
+    if target is None and usual_target is not None and Path(data).suffix.lower() in _TABLES:
+        try:
+            return load(data, target=usual_target, progress=True)
+        except OptionError:
+            return load(data, progress=True)
+    return load(data, target=target, progress=True)
+
+
+def matched(rows: Rows, model: Model, what: str) -> Rows:
+    """Bring rows into the form that a model was trained on.
+
+    Parameters
+    ----------
+    rows : Rows
+    model : Model
+    what : str
+        How an error names the rows.
+
+    Returns
+    -------
+    Rows
+        Columns in the model's order, values on the model's scale, labels as codes into the model's classes.
+
+    Raises
+    ------
+    DataError
+        Where columns are missing or too many, pictures have another size, or a class is unknown.
+    """
+    rows = _scaled(_with_columns(rows, model, what), model, what)
+    return rows.with_classes(model.classes) if rows.labels is not None and model.classes else rows
+
+
+def _with_columns(rows: Rows, model: Model, what: str) -> Rows:
+    if rows.columns is not None and model.columns is not None and set(rows.columns) != set(model.columns):
+        missing = [name for name in model.columns if name not in rows.columns]
+        extra = [name for name in rows.columns if name not in model.columns]
+        if missing:
+            raise DataError(f"columns of {what}", _listed(rows.columns), f"must contain {_listed(missing)} as well")
+        rule = f"must be those that the run was trained on; {_listed(extra)} is not among them"
+        raise DataError(f"columns of {what}", _listed(rows.columns), rule, "leave it out, or name it as --target")
+    if rows.n_columns != model.preparation.n_columns:
+        rule = f"must be {model.preparation.n_columns}, as in the run's own data"
+        raise DataError(f"columns of {what}", rows.n_columns, rule)
+    if rows.picture is not None and model.picture is not None and rows.picture != model.picture:
+        rule = f"must be {model.picture[0]} × {model.picture[1]} pixels, as in the run's own data"
+        raise DataError(f"pictures of {what}", f"{rows.picture[0]} × {rows.picture[1]}", rule)
+    if rows.columns is None or model.columns is None or rows.columns == model.columns:
+        return rows
+    places = np.array([rows.columns.index(name) for name in model.columns])
+    return replace(rows, values=rows.values[:, places], columns=model.columns)
+
+
+def _scaled(rows: Rows, model: Model, what: str) -> Rows:
+    """White is white: 255 in one source may be 16 in another."""
+    ours, theirs = model.full_scale, rows.full_scale
+    if ours is None or ours == theirs:
+        return rows
+    if theirs is not None:
+        return replace(rows, values=(rows.values * np.float32(ours / theirs)).astype(np.float32), full_scale=ours)
+    greatest = float(rows.values.max())
+    if ours > 1 and rows.values.dtype.kind == "f" and greatest <= 1:
+        rule = f"must be on the scale of the run's own data, where {ours:g} is white"
+        raise DataError(f"greatest value of {what}", greatest, rule, f"multiply the rows by {ours:g}")
+    return rows
+
+
+def _listed(names: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")

@@ -1,0 +1,121 @@
+"""``metrics.jsonl``: what was measured, one JSON object a line, in the order in which it happened.
+
+A line of an epoch has ``repeat``, ``stage``, ``epoch`` (from 1), the measures, ``rows_per_second`` and ``seconds``
+(of training so far, over all sittings). A line with ``result`` closes each repeat. What could not be measured is null.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from layerwise.errors import RunError, StorageError
+from layerwise.runs.findings import Curve
+from layerwise.training.checkpoint import write_atomically
+
+__all__ = ["Metrics"]
+
+_NOT_MEASURES = ("repeat", "stage", "epoch", "rows_per_second", "seconds")
+
+
+class Metrics:
+    """The file and its lines.
+
+    Parameters
+    ----------
+    path : Path
+    lines : list of dict
+        What it holds already.
+    """
+
+    def __init__(self, path: Path, lines: list[dict[str, Any]] | None = None) -> None:
+        self.path = path
+        self.lines = lines or []
+
+    @classmethod
+    def read(cls, path: Path, count: int | None = None) -> Metrics:
+        """Read the file.
+
+        Parameters
+        ----------
+        path : Path
+        count : int, optional
+            How many lines a checkpoint knows of: what was written after it is taken back, in the file, too.
+
+        Raises
+        ------
+        RunError
+            The file is missing, damaged or shorter than that.
+        """
+        remedy = "use a copy of the run"
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise RunError("metrics.jsonl", path, f"cannot be read ({problem})", remedy) from problem
+        raw = text.splitlines()
+        if count is None and not text.endswith("\n"):
+            raw = raw[:-1]  # a run that is under way, or was killed, is in the middle of a line
+        if count is not None and len(raw) < count:
+            raise RunError("metrics.jsonl", path, f"is damaged: {len(raw)} lines of {count} are there", remedy)
+        kept = raw[:count]
+        try:
+            lines = [json.loads(line) for line in kept]
+            if not all(isinstance(line, dict) and "repeat" in line for line in lines):
+                raise ValueError("a line is no object of a run")
+        except ValueError as problem:
+            raise RunError("metrics.jsonl", path, f"is damaged ({problem})", remedy) from problem
+        if count is not None and len(raw) > count:
+            write_atomically(path, "".join(f"{line}\n" for line in kept).encode())
+        return cls(path, lines)
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        """Add a line, on the disk before this returns: a checkpoint that counts it may follow at once.
+
+        Raises
+        ------
+        StorageError
+        """
+        clean = _clean(line)
+        try:
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(clean, allow_nan=False, ensure_ascii=False) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as problem:
+            reason = problem.strerror or problem
+            raise StorageError(f"cannot write {self.path}: {reason}; the last checkpoint is intact") from problem
+        self.lines.append(clean)
+
+    def results(self) -> list[dict[str, Any]]:
+        """Result of each repeat that is done."""
+        return [line["result"] for line in self.lines if "result" in line]
+
+    def curves(self, repeat: int = 0) -> tuple[Curve, ...]:
+        """What was measured after the epochs of a repeat, stage by stage."""
+        lines = [line for line in self.lines if line["repeat"] == repeat and "stage" in line]
+        curves: list[Curve] = []
+        for stage in dict.fromkeys(line["stage"] for line in lines):
+            of_stage = [line for line in lines if line["stage"] == stage]
+            names = [name for name in of_stage[0] if name not in _NOT_MEASURES]
+            measures = {name: [_number(line.get(name)) for line in of_stage] for name in names}
+            curves.append(Curve(stage, [line["epoch"] for line in of_stage], measures))
+        return tuple(curves)
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _clean(value: Any) -> Any:
+    """The same without NaN and infinity, which JSON does not have."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _clean(entry) for key, entry in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(entry) for entry in cast("list[Any]", value)]
+    return value

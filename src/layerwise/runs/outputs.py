@@ -1,0 +1,137 @@
+"""Files that a run's model fills: codes as .npy, .npz, .csv or .parquet; samples as .npy or a .png of pictures."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from layerwise.errors import DataError, OptionError
+from layerwise.runs.model import Model
+from layerwise.training.checkpoint import write_atomically
+
+__all__ = ["check_codes", "check_samples", "write_codes", "write_samples"]
+
+_CODE_FILES = (".npy", ".npz", ".csv", ".parquet")
+_SAMPLE_FILES = (".png", ".npy")
+_SMALLEST_TILE = 56
+_GREY = 96
+
+
+def check_codes(path: Path) -> None:
+    """Refuse a file that codes could not be written to, before any work.
+
+    Raises
+    ------
+    OptionError
+    """
+    _check(path, _CODE_FILES)
+
+
+def check_samples(path: Path, model: Model) -> None:
+    """Refuse a file that samples could not be written to, before any work.
+
+    Raises
+    ------
+    OptionError
+    """
+    _check(path, _SAMPLE_FILES)
+    if path.suffix.lower() == ".png" and model.picture is None:
+        rule = "must end in .npy: the rows of this run are no pictures"
+        raise OptionError("-o", path, rule)
+
+
+def _check(path: Path, endings: tuple[str, ...]) -> None:
+    if path.suffix.lower() not in endings:
+        raise OptionError("-o", path, f"must end in {', '.join(endings[:-1])} or {endings[-1]}")
+    if path.is_dir():
+        raise OptionError("-o", path, "must be a file, and there is a folder of that name", "name another")
+
+
+def write_codes(path: Path, codes: npt.NDArray[np.float32], depth: int) -> None:
+    """Write codes, one row a row of the data.
+
+    Parameters
+    ----------
+    path : Path
+        Its ending says how: ``.npz`` holds them as ``X``; tables name the columns ``layer3_0``, ``layer3_1``, …
+    codes : ndarray of shape (rows, units)
+    depth : int
+        The layer, from 1.
+
+    Raises
+    ------
+    StorageError
+    """
+    ending = path.suffix.lower()
+    file = io.BytesIO()
+    if ending == ".npy":
+        np.save(file, codes, allow_pickle=False)
+    elif ending == ".npz":
+        np.savez_compressed(file, X=codes)
+    else:
+        _write_table(file, codes, [f"layer{depth}_{unit}" for unit in range(codes.shape[1])], path)
+    write_atomically(path, file.getvalue())
+
+
+def _write_table(file: io.BytesIO, codes: npt.NDArray[np.float32], names: list[str], path: Path) -> None:
+    ending = path.suffix.lower()
+    try:
+        arrow: Any = importlib.import_module("pyarrow")
+        writer: Any = importlib.import_module("pyarrow.csv" if ending == ".csv" else "pyarrow.parquet")
+    except ImportError as problem:
+        rule = "needs the package pyarrow"
+        raise DataError(path.name, ending, rule, "install it with: pip install 'layerwise[data]'") from problem
+    table = arrow.table([np.ascontiguousarray(column) for column in codes.T], names=names)
+    (writer.write_csv if ending == ".csv" else writer.write_table)(table, file)
+
+
+def write_samples(path: Path, samples: Tensor, model: Model) -> None:
+    """Write rows that a model drew.
+
+    Parameters
+    ----------
+    path : Path
+        ``.npy`` holds them in the data's own units, pictures as (rows, height, width); ``.png`` is a row-major grid.
+    samples : Tensor of shape (rows, columns)
+        Prepared rows.
+    model : Model
+
+    Raises
+    ------
+    StorageError
+    """
+    raw = model.preparation.restore(samples).astype(np.float32)
+    rows = raw if model.picture is None else raw.reshape(-1, *model.picture)
+    file = io.BytesIO()
+    if path.suffix.lower() == ".npy":
+        np.save(file, rows, allow_pickle=False)
+    else:
+        from PIL import Image
+
+        Image.fromarray(_grid(rows, model.full_scale)).save(file, format="PNG")
+    write_atomically(path, file.getvalue())
+
+
+def _grid(pictures: npt.NDArray[np.float32], full_scale: float | None) -> npt.NDArray[np.uint8]:
+    """Pictures side by side, as many in a line as there are lines, on grey; small ones enlarged."""
+    low, high = (0.0, full_scale) if full_scale else (float(pictures.min()), float(pictures.max()))
+    shades = np.clip((pictures - low) / max(high - low, 1e-12), 0, 1)
+    tiles = np.round(255 * shades).astype(np.uint8)
+    scale = max(1, math.ceil(_SMALLEST_TILE / max(tiles.shape[1:])))
+    tiles = tiles.repeat(scale, axis=1).repeat(scale, axis=2)
+    count, height, width = tiles.shape
+    across = math.ceil(math.sqrt(count))
+    down, gap = math.ceil(count / across), scale
+    grid = np.full((down * (height + gap) + gap, across * (width + gap) + gap), _GREY, dtype=np.uint8)
+    for place, tile in enumerate(tiles):
+        line, column = divmod(place, across)
+        top, left = gap + line * (height + gap), gap + column * (width + gap)
+        grid[top : top + height, left : left + width] = tile
+    return grid

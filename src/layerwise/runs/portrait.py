@@ -1,0 +1,150 @@
+"""A run's findings: the figures from what it wrote down, the pictures from its model and its test rows."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import version
+
+import numpy as np
+import numpy.typing as npt
+
+from layerwise.data.classes import UNLABELLED
+from layerwise.data.rows import Rows
+from layerwise.randomness import RandomStream
+from layerwise.runs import findings as room
+from layerwise.runs.division import Division, prepared_sample
+from layerwise.runs.findings import Curve, Findings, Mistake, Plane
+from layerwise.runs.folder import RunFolder
+from layerwise.runs.model import Model
+from layerwise.runs.recipe import Recipe
+from layerwise.runs.result import Result, scores
+
+__all__ = ["SAMPLING_STEPS", "outline", "portray"]
+
+SAMPLING_STEPS = 1000
+"""Gibbs steps in the top machine before a sample is looked at."""
+
+
+def outline(
+    recipe: Recipe, results: Sequence[Result], curves: Sequence[Curve], folder: RunFolder, name: str
+) -> Findings:
+    """All findings that are numbers.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    results : sequence of Result
+        At least one.
+    curves : sequence of Curve
+        Of the first repeat.
+    folder : RunFolder
+    name : str
+        Of the data set.
+    """
+    first, last = results[0], results[-1]
+    sizes = "-".join(str(size) for size in (first.columns, *recipe.training.hidden))
+    return Findings(
+        title=f"{name}: {sizes}",
+        data=first.data,
+        rows=first.rows,
+        columns=first.columns,
+        labelled=first.labelled,
+        scored=first.scored,
+        visible=recipe.training.visible,
+        layers=first.layers,
+        recipe=recipe.to_toml(),
+        command=f"layerwise train {folder.recipe_path}",
+        curves=tuple(curves),
+        scores=scores(results),
+        facts=_facts(recipe, len(results), last.seconds),
+    )
+
+
+def portray(findings: Findings, model: Model, division: Division, seed: int) -> Findings:
+    """Add what is seen: filters, reconstructions, samples, codes, confusions, mistakes.
+
+    Parameters
+    ----------
+    findings : Findings
+        From :func:`outline`.
+    model : Model
+    division : Division
+        Of the first repeat.
+    seed : int
+    """
+    test, coded = division.test, division.test.select(slice(0, room.CODED_ROWS))
+    shown = prepared_sample(test.select(_one_of_each(test, room.RECONSTRUCTIONS)), model.preparation)
+    samples = model.sample(room.SAMPLES, RandomStream(seed).child("samples"), SAMPLING_STEPS)
+    findings = replace(
+        findings,
+        picture=model.picture,
+        column_names=model.columns,
+        filters=model.net.layers[0].weights[:, : room.FILTERS].T.contiguous().numpy(),
+        inputs=shown.numpy(),
+        reconstructions={d: model.net.reconstruct(shown, d).numpy() for d in range(1, model.depth + 1)},
+        samples=samples.numpy(),
+        codes=tuple(Plane.of(model.codes(coded, depth)) for depth in range(1, model.depth + 1)),
+        code_labels=coded.labels,
+        classes=model.classes,
+    )
+    return _with_mistakes(findings, model, division.scored) if findings.scores else findings
+
+
+def _with_mistakes(findings: Findings, model: Model, scored: Rows | None) -> Findings:
+    assert scored is not None
+    assert scored.labels is not None
+    given = model.probabilities(scored)
+    predicted: npt.NDArray[np.int64] = given.argmax(1)
+    count = len(model.classes)
+    confusion = np.bincount(scored.labels * count + predicted, minlength=count * count).reshape(count, count)
+    wrong = np.flatnonzero(predicted != scored.labels)
+    worst = wrong[np.argsort(-given[wrong, predicted[wrong]], kind="stable")][: room.MISTAKES]
+    rows = prepared_sample(scored.select(worst), model.preparation).numpy()
+    mistakes: list[Mistake] = []
+    for row, place in zip(rows, worst.tolist(), strict=True):
+        true, taken = int(scored.labels[place]), int(predicted[place])
+        mistakes.append(Mistake(row, place, model.classes[true], model.classes[taken], float(given[place, taken])))
+    return replace(findings, confusion=confusion, mistakes=tuple(mistakes))
+
+
+def _one_of_each(rows: Rows, count: int) -> npt.NDArray[np.int64]:
+    """Up to ``count`` rows: the first of each class, then whatever comes first."""
+    firsts: list[int] = []
+    if rows.labels is not None:
+        codes, places = np.unique(rows.labels, return_index=True)
+        firsts = [int(place) for code, place in zip(codes, places, strict=True) if code != UNLABELLED]
+    order = dict.fromkeys([*firsts, *range(min(count, len(rows)))])
+    return np.array(list(order)[:count], dtype=np.int64)
+
+
+def _facts(recipe: Recipe, repeats: int, seconds: float) -> dict[str, str]:
+    import torch
+
+    seeds = f"{recipe.run.seed} … {recipe.run.seed + repeats - 1}" if repeats > 1 else str(recipe.run.seed)
+    device = recipe.run.device
+    if device == "cpu":
+        device = f"CPU ({platform.machine()}), {torch.get_num_threads()} threads"
+    elif torch.cuda.is_available():
+        device = torch.cuda.get_device_name()
+    return {
+        "seeds" if repeats > 1 else "seed": seeds,
+        "device": device,
+        "wall time": duration(seconds),
+        "layerwise": version("layerwise"),
+        "torch": version("torch"),
+        "Python": platform.python_version(),
+    }
+
+
+def duration(seconds: float) -> str:
+    """A length of time for people.
+
+    >>> duration(7.25), duration(75), duration(7500)
+    ('7.2 s', '1 min 15 s', '2 h 5 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,84 @@
+"""What one course came to, as it is kept in ``metrics.jsonl``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from layerwise.errors import RunError
+from layerwise.runs.findings import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, LayerFinding, Score
+
+__all__ = ["Result", "scores"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One repeat.
+
+    Parameters
+    ----------
+    seed : int
+    data : str
+        Where the rows came from, in words.
+    rows, columns : int
+        Size of what was learned from.
+    labelled : int
+        Rows among them that had a label.
+    scored : int
+        Labelled test rows.
+    layers : tuple of LayerFinding
+    accuracies : dict of str to float
+        By the names of :class:`~layerwise.runs.findings.Score`; empty where nothing could be scored.
+    seconds : float
+        Of the whole run until then, over all sittings.
+    """
+
+    seed: int
+    data: str
+    rows: int
+    columns: int
+    labelled: int
+    scored: int
+    layers: tuple[LayerFinding, ...]
+    accuracies: dict[str, float]
+    seconds: float
+
+    def to_line(self) -> dict[str, Any]:
+        """As plain containers."""
+        return asdict(self)
+
+    @classmethod
+    def from_line(cls, line: Mapping[str, Any]) -> Result:
+        """Read it back.
+
+        Raises
+        ------
+        RunError
+            The line is damaged.
+        """
+        try:
+            layers = tuple(
+                LayerFinding(
+                    int(layer["size"]), _number(layer["reconstruction_error"]), _number(layer["free_energy_gap"])
+                )
+                for layer in line["layers"]
+            )
+            counts = {name: int(line[name]) for name in ("seed", "rows", "columns", "labelled", "scored")}
+            accuracies = {str(name): float(value) for name, value in line["accuracies"].items()}
+            data, seconds = str(line["data"]), float(line["seconds"])
+        except (AttributeError, KeyError, TypeError, ValueError) as problem:
+            raise RunError("metrics.jsonl", dict(line), f"is damaged ({problem})", "use a copy of the run") from problem
+        return cls(data=data, layers=layers, accuracies=accuracies, seconds=seconds, **counts)
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
+
+
+def scores(results: Sequence[Result]) -> tuple[Score, ...]:
+    """The accuracies of all repeats, by whose they are."""
+    known = results[0].accuracies if results else {}
+    names = [name for name in (THIS_NETWORK, WITHOUT_PRETRAINING, BASELINE) if name in known]
+    return tuple(Score(name, [result.accuracies[name] for result in results]) for name in names)

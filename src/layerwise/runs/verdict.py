@@ -1,0 +1,51 @@
+"""What a run came to, in words."""
+
+from __future__ import annotations
+
+import math
+
+from layerwise.runs.findings import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, Findings
+
+__all__ = ["points", "verdict"]
+
+
+def verdict(findings: Findings) -> str:
+    """What the run came to, in a sentence or two, as plain text."""
+    ours = findings.score(THIS_NETWORK)
+    if ours is None:
+        return _learned(findings)
+    all_labelled = findings.labelled >= findings.rows
+    labels = f"With all {findings.rows:,} rows labelled" if all_labelled else f"With {findings.labelled:,} labels"
+    repeats = f" (mean ± standard deviation of {len(ours.accuracies)} seeds)" if len(ours.accuracies) > 1 else ""
+    sentence = f"{labels}, this network classifies {ours} of {findings.scored:,} test rows correctly{repeats}"
+    comparisons = [
+        f"{points(gain)} than {title} ({score})"
+        for name, title in (
+            (WITHOUT_PRETRAINING, "the same network without pretraining"),
+            (BASELINE, "logistic regression"),
+        )
+        if (score := findings.score(name)) is not None and (gain := findings.gain(name)) is not None
+    ]
+    return sentence + (": " + " and ".join(comparisons) if comparisons else "") + "."
+
+
+def _learned(findings: Findings) -> str:
+    sizes = "–".join(str(layer.size) for layer in findings.layers)
+    layers = "one layer" if len(findings.layers) == 1 else f"{len(findings.layers)} layers"
+    reason = "there were no labels" if not findings.labelled else "no rows were kept apart for a test"
+    error = math.sqrt(findings.layers[0].reconstruction_error / findings.columns)
+    unit = " standard deviations" if findings.visible == "gaussian" else ""
+    return (
+        f"From {findings.rows:,} rows of {findings.columns:,} columns the network learned {layers} of {sizes} units. "
+        f"The first layer gives a row back with a typical error of {error:.2f}{unit} a column; "
+        f"the network was not scored, because {reason}."
+    )
+
+
+def points(gain: tuple[float, float]) -> str:
+    """A difference of accuracies in percentage points, and its direction."""
+    mean, std = gain
+    spread = "" if math.isnan(std) else f" ± {100 * std:.1f}"
+    if f"{100 * abs(mean):.1f}" == "0.0":
+        return "no better and no worse" + (f" (0.0{spread} points)" if spread else "")
+    return f"{100 * abs(mean):.1f}{spread} points {'better' if mean > 0 else 'worse'}"

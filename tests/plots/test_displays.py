@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from layerwise.plots import (
+    CodesDisplay,
+    ConfusionDisplay,
+    FiltersDisplay,
+    HeatMapDisplay,
+    LearningCurvesDisplay,
+    ReconstructionsDisplay,
+    SamplesDisplay,
+)
+from layerwise.plots.codes import shape_and_colour
+
+RANDOM = np.random.default_rng(0)
+HOSTILE = "<script>alert(1)</script> $\\frac{1}$"
+DISPLAYS = [
+    FiltersDisplay(RANDOM.normal(size=(7, 12)), (3, 4)),
+    SamplesDisplay(RANDOM.random((7, 12)), (3, 4)),
+    ReconstructionsDisplay(RANDOM.random((5, 12)), {2: RANDOM.random((5, 12)), 1: RANDOM.random((5, 12))}, (3, 4)),
+    HeatMapDisplay({HOSTILE: RANDOM.normal(size=(6, 3)), "b": RANDOM.normal(size=(6, 3))}, ["x", "y", HOSTILE]),
+    LearningCurvesDisplay({HOSTILE: ([1, 2, 3], [3.0, float("nan"), 1.0]), "b": ([1, 2], [1.0, 1.0])}, HOSTILE),
+    LearningCurvesDisplay({"one epoch": ([1], [0.5])}, "accuracy", percent=True),
+    LearningCurvesDisplay({"nothing": ([1], [float("nan")])}, "gap"),
+    CodesDisplay(RANDOM.normal(size=(20, 2)), np.arange(20) % 4 - 1, ["a", HOSTILE, "c"]),
+    CodesDisplay(RANDOM.normal(size=(20, 2))),
+    CodesDisplay(np.zeros((3, 2)), np.zeros(3, dtype=np.int64), ["only"]),
+    ConfusionDisplay(np.array([[9, 1], [0, 12345]]), ["short", HOSTILE]),
+    ConfusionDisplay(np.zeros((2, 2), dtype=np.int64), ["0", "1"]),
+]
+
+
+@pytest.mark.parametrize("display", DISPLAYS, ids=lambda display: type(display).__name__)
+def test_it_draws_into_a_figure_of_its_own_or_into_given_axes(display: FiltersDisplay) -> None:
+    own = display.plot()
+    figure = Figure()
+    given = figure.subplots()
+    assert display.plot(given) is given
+    assert own.figure is not figure
+    for drawn in (own.figure, figure):
+        FigureCanvasAgg(drawn).draw()
+
+
+def test_filters_share_one_scale() -> None:
+    weights = np.zeros((2, 4))
+    weights[0, 0], weights[1, 0] = 1.0, 0.5
+    display = FiltersDisplay(weights, (2, 2))
+    rgba = display.rgba()
+    assert display.scale == pytest.approx(1.0, abs=0.01)
+    assert rgba[0, 0, 3] == 255
+    assert rgba[0, 3, 3] == pytest.approx(128, abs=3)
+
+
+def test_reconstructions_stand_in_the_order_of_depth() -> None:
+    lines = DISPLAYS[2].lines()
+    assert list(lines) == ["Input", "Layer 1", "Layers 1–2"]
+    assert {line.shape for line in lines.values()} == {(3, 5 * 5 - 1, 4)}
+
+
+def test_no_two_of_a_hundred_classes_look_alike() -> None:
+    assert len({shape_and_colour(code) for code in range(100)}) == 100
+
+
+def test_classes_are_named_at_their_median_unless_there_are_too_many() -> None:
+    points, labels = np.zeros((40, 2)), np.arange(40)
+    assert len(CodesDisplay(points, labels % 3, ["a", "b", "c"]).plot().texts) == 3
+    assert not CodesDisplay(points, labels, [str(code) for code in range(40)]).plot().texts
+
+
+def test_the_confusion_matrix_writes_every_count_but_zero() -> None:
+    axes = ConfusionDisplay(np.array([[9, 1], [0, 5]]), ["a", "b"]).plot()
+    assert sorted(text.get_text() for text in axes.texts) == ["1", "5", "9"]
+
+
+def test_flat_and_missing_figures_leave_sane_limits() -> None:
+    low, high = LearningCurvesDisplay({"flat": ([1, 2], [2.0, 2.0])}, "m").plot().get_ylim()
+    assert low < 2 < high
+
+
+def test_pyplot_is_never_imported() -> None:
+    code = "import sys, layerwise.plots, layerwise.plots.page; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

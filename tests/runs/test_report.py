@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from layerwise.runs import report_figures
+from layerwise.runs.findings import (
+    BASELINE,
+    THIS_NETWORK,
+    WITHOUT_PRETRAINING,
+    Curve,
+    Findings,
+    LayerFinding,
+    Mistake,
+    Plane,
+    Score,
+)
+from layerwise.runs.report import number, percent, render, signed
+
+HOSTILE = "<script>alert('x')</script>\"&$\\frac{1}$"
+
+
+def example(shape: tuple[int, int] | None, hidden: tuple[int, ...] = (20, 10), classes: int = 3) -> Findings:
+    """Findings of a run that never was: every part of a report is there."""
+    random = np.random.default_rng(0)
+    columns = 6 if shape is None else shape[0] * shape[1]
+    strokes = (random.random((400, columns)) < 0.3) * random.random((400, columns))
+    if shape is not None:
+        strokes = strokes.reshape(-1, *shape)
+        strokes[:, [0, -1]] = 0
+        strokes = strokes.reshape(400, -1)
+    names = (HOSTILE, *(f"class {code}" for code in range(1, classes)))
+    epochs = list(range(1, 11))
+    falling = [1 / epoch for epoch in epochs]
+    layer = {"reconstruction_error": falling, "free_energy_gap": falling, "hidden_activity": falling}
+    tuning = {"loss": falling, "accuracy": [1 - value for value in falling]}
+    confusion = random.integers(0, 9, (classes, classes)) + 50 * np.eye(classes, dtype=np.int64)
+    return Findings(
+        title=f"rows {HOSTILE}",
+        data=HOSTILE,
+        rows=1000,
+        columns=columns,
+        labelled=100,
+        scored=int(confusion.sum()),
+        visible="bernoulli" if shape else "gaussian",
+        layers=tuple(LayerFinding(size, 3.0, 0.25) for size in hidden),
+        recipe=f'name = "{HOSTILE}"\n',
+        command=f"layerwise train '{HOSTILE}/recipe.toml'",
+        picture=shape,
+        column_names=None if shape else (HOSTILE, "b", "c", "d", "e", "f"),
+        curves=(
+            *(Curve(f"layer {depth}", epochs, layer) for depth, _ in enumerate(hidden, 1)),
+            Curve("fine-tuning", epochs, tuning),
+            Curve("without pretraining", epochs, tuning),
+        ),
+        scores=(Score(THIS_NETWORK, [0.94]), Score(WITHOUT_PRETRAINING, [0.9]), Score(BASELINE, [0.95])),
+        filters=random.normal(size=(100, columns)),
+        inputs=strokes[:10],
+        reconstructions={depth: strokes[10 * depth : 10 * depth + 10] for depth, _ in enumerate(hidden, 1)},
+        samples=strokes[100:160] if shape else None,
+        codes=tuple(Plane.of(random.normal(size=(200, size))) for size in hidden),
+        code_labels=random.integers(-1, classes, 200),
+        classes=names,
+        confusion=confusion,
+        mistakes=tuple(Mistake(strokes[-place], place, names[0], names[1], 0.9) for place in range(1, 25)),
+        facts={"seed": "0", HOSTILE: HOSTILE},
+    )
+
+
+def unlabelled(findings: Findings) -> Findings:
+    return replace(
+        findings, labelled=0, scored=0, scores=(), classes=(), code_labels=None, confusion=None, mistakes=(),
+        curves=findings.curves[:-2],
+    )  # fmt: skip
+
+
+CASES = {
+    "pictures": lambda: example((8, 8)),
+    "table": lambda: example(None),
+    "unlabelled pictures": lambda: unlabelled(example((8, 8))),
+    "unlabelled table": lambda: unlabelled(example(None)),
+    "bare": lambda: Findings(
+        "bare", "nothing", 10, 4, 0, 0, "bernoulli", (LayerFinding(3, 1.0, math.nan),), "[run]\n", "layerwise train x"
+    ),
+}
+
+
+@cache
+def rendered(case: str) -> str:
+    return render(CASES[case]())
+
+
+@pytest.fixture(params=CASES)
+def text(request: pytest.FixtureRequest) -> str:
+    return rendered(request.param)
+
+
+class Page(HTMLParser):
+    """Reads a page and checks that every element is closed where it should be."""
+
+    VOID = frozenset({"meta", "link", "img", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def all(self, tag: str) -> Iterator[dict[str, str | None]]:
+        return (attributes for name, attributes in self.elements if name == tag)
+
+
+def test_the_page_is_well_formed_and_every_name_is_its_own(text: str) -> None:
+    page = Page(text)
+    assert not page.open
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for link in page.all("a"):
+        assert (link["href"] or "").removeprefix("#") in ids
+
+
+def test_it_asks_nothing_of_any_network_and_runs_nothing(text: str) -> None:
+    page = Page(text)
+    assert not re.search(r"https?:|url\((?!#)|@import|//[a-z]", re.sub(r"base64,[^\"]*", "", text))
+    assert not list(page.all("script"))
+    for tag, attributes in page.elements:
+        assert tag not in ("iframe", "object", "embed", "form", "base")
+        assert not any(name.startswith("on") for name in attributes)
+        for name in ("src", "href"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:")), attributes
+    policy = next(a for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in (policy["content"] or "")
+
+
+def test_whatever_the_names_are_they_are_text(text: str) -> None:
+    assert "<script" not in text
+    assert "alert('x')</script" not in text
+    if "<title>bare" not in text:
+        assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;" in text
+
+
+@pytest.mark.parametrize("case", ["pictures", "table"])
+def test_the_same_findings_are_the_same_page(case: str) -> None:
+    assert render(CASES[case]()) == rendered(case)
+
+
+def test_pictures_have_words_and_tables_have_headers(text: str) -> None:
+    page = Page(text)
+    assert all(attributes.get("alt") for attributes in page.all("img"))
+    for drawing in page.all("svg"):
+        assert drawing.get("aria-label") or drawing.get("aria-hidden") == "true"
+    assert all(attributes.get("scope") in ("row", "col") for attributes in page.all("th"))
+    assert next(page.all("html"))["lang"] == "en"
+    assert any(attributes.get("name") == "viewport" for attributes in page.all("meta"))
+
+
+def sections(text: str) -> list[str]:
+    return re.findall(r'<section id="([^"]+)"', text)
+
+
+def test_pictures_have_every_section() -> None:
+    assert sections(rendered("pictures")) == [
+        "layers", "scores", "curves", "filters", "reconstructions", "samples", "codes", "confusion", "mistakes",
+        "facts", "recipe",
+    ]  # fmt: skip
+
+
+def test_a_table_has_heat_maps_with_its_names_and_no_pictures() -> None:
+    text = rendered("table")
+    assert sections(text) == [
+        "layers", "scores", "curves", "filters", "reconstructions", "codes", "confusion", "mistakes", "facts", "recipe",
+    ]  # fmt: skip
+    assert 'class="pixels' not in text
+    assert "standard deviations from the mean of the column" in text
+
+
+def test_without_labels_it_says_what_is_not_there() -> None:
+    text = rendered("unlabelled pictures")
+    assert "The rows have no labels, so nothing was classified" in text
+    assert not {"confusion", "mistakes"} & set(sections(text))
+    assert "look for clumps" in text
+
+
+def test_labels_but_no_test_rows() -> None:
+    found = replace(example((8, 8)), scored=0, scores=(), confusion=None, mistakes=())
+    assert "No labelled rows were kept apart for a test" in render(found)
+
+
+def test_a_gap_that_was_not_measured_is_a_dash_and_a_sentence() -> None:
+    found = example((8, 8))
+    layers = tuple(replace(layer, free_energy_gap=math.nan) for layer in found.layers)
+    curves = tuple(replace(c, measures=c.measures | {"free_energy_gap": [math.nan] * 10}) for c in found.curves)
+    text = render(replace(found, layers=layers, curves=curves))
+    assert text.count("<td>–</td>") == 2
+    assert "so it was not measured" in text
+    assert "free-energy gap, nats over" not in text
+    assert "so it was not measured" not in rendered("pictures")
+
+
+def test_no_mistakes_at_all() -> None:
+    assert "None of the test rows was classified wrongly" in render(replace(example((8, 8)), mistakes=()))
+
+
+def test_repeats_show_deviation_and_range() -> None:
+    scores = (Score(THIS_NETWORK, (0.94, 0.96)), Score(WITHOUT_PRETRAINING, (0.9, 0.91)))
+    text = render(replace(example((8, 8)), scores=scores))
+    assert "95.0 ± 1.4 %" in text
+    assert "94.0 to 96.0 %" in text
+    assert "+4.5 ± 0.7" in text
+
+
+def test_a_table_with_many_columns_shows_those_that_weigh_most() -> None:
+    columns = 500
+    found = example(None)
+    weights = np.zeros((5, columns))
+    weights[:, 100:140] = 1.0
+    found = replace(
+        found, columns=columns, column_names=tuple(f"column{place}" for place in range(columns)), filters=weights,
+        inputs=np.zeros((4, columns)), reconstructions={1: np.ones((4, columns))},
+    )  # fmt: skip
+    text = render(found)
+    assert "the 40 of 500 that weigh most" in text
+    assert ">column100<" in text
+    assert ">column139<" in text
+    assert ">column99<" not in text
+
+
+def test_many_classes_show_the_most_confused() -> None:
+    text = render(example((8, 8), classes=60))
+    assert f"The {report_figures.MOST_CLASSES} of 60 classes with the most mistakes" in text
+
+
+def test_mix_ups_are_in_order_and_leave_out_right_answers() -> None:
+    confusion = np.array([[90, 3, 0], [8, 50, 0], [0, 1, 70]])
+    found = replace(example((8, 8)), confusion=confusion, classes=("a", "b", "c"))
+    assert [(m.true, m.predicted, m.count, m.of) for m in report_figures.mix_ups(found)] == [
+        ("b", "a", 8, 58),
+        ("a", "b", 3, 93),
+        ("c", "b", 1, 71),
+    ]
+
+
+def test_a_run_like_mnist_stays_below_a_megabyte_and_a_half() -> None:
+    found = example((28, 28), hidden=(500, 500, 2000), classes=10)
+    random = np.random.default_rng(1)
+    planes = tuple(Plane.of(random.normal(size=(1000, 5))) for _ in range(3))
+    text = render(replace(found, codes=planes, code_labels=random.integers(0, 10, 1000)))
+    assert len(text.encode()) < 1_500_000
+
+
+def test_numbers_have_three_digits_that_mean_something() -> None:
+    assert [number(value) for value in (1234.5, 12.34, 1.234, 0.1234, -0.5, -0.0001, math.nan)] == [
+        "1,234", "12.3", "1.23", "0.123", "−0.500", "0.000", "–",
+    ]  # fmt: skip
+    assert [signed(share) for share in (0.0123, -0.0123, 0.00001, -0.00001)] == ["+1.2", "−1.2", "0.0", "0.0"]
+    assert percent(math.nan) == "–"
