@@ -84,6 +84,7 @@ def test_the_verdict_without_labels_says_what_was_learned() -> None:
     assert "learned 2 layers of 500–250 units" in text
     assert "there were no labels" in text
     assert "no rows were kept apart" in verdict(findings(labelled=100))
+    assert "there was no fine-tuning" in verdict(findings(labelled=100, scored=50))
 
 
 @given(arrays(np.float64, st.tuples(st.integers(3, 12), st.integers(2, 6)), elements=st.floats(-5, 5)))

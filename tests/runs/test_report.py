@@ -206,6 +206,13 @@ def test_labels_but_no_test_rows() -> None:
     assert "No labelled rows were kept apart for a test" in render(found)
 
 
+def test_labels_and_test_rows_but_no_fine_tuning() -> None:
+    found = replace(example((8, 8)), scores=(), confusion=None, mistakes=(), classes=())
+    text = render(found)
+    assert "not fine-tuned with labels" in text
+    assert "look for clumps" in text
+
+
 def test_a_gap_that_was_not_measured_is_a_dash_and_a_sentence() -> None:
     found = example((8, 8))
     layers = tuple(replace(layer, free_energy_gap=math.nan) for layer in found.layers)

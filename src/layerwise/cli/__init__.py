@@ -11,6 +11,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from layerwise.cli.carrying_out import Stopped
 from layerwise.cli.evaluate import evaluate
 from layerwise.cli.resume import resume
 from layerwise.cli.sample import sample
@@ -23,6 +24,7 @@ from layerwise.errors import LayerwiseError
 __all__ = ["app", "main"]
 
 USER_MISTAKE = 2
+INTERRUPTED = 130
 
 _ABOUT = """
 Learn a deep belief network layer by layer from rows without labels, then classify with few labels.
@@ -92,12 +94,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     usage_error = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
     try:
         code = app(list(sys.argv[1:] if arguments is None else arguments), prog_name="layerwise", standalone_mode=False)
+    except Stopped as wish:
+        complain(str(wish))
+        return wish.exit_code
     except LayerwiseError as problem:
         complain(str(problem))
         return USER_MISTAKE
     except usage_error as problem:
         complain(_in_one_line(problem))
         return USER_MISTAKE
+    if code == INTERRUPTED:
+        complain("interrupted")
     return int(code or 0)
 
 

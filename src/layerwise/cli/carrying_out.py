@@ -5,24 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from layerwise.cli.terminal import complain, console, say, tell
+from layerwise.cli.terminal import console, say, tell
 from layerwise.errors import Interrupted
 
 if TYPE_CHECKING:
     from layerwise.runs.job import Job
 
-__all__ = ["carry_out"]
+__all__ = ["Stopped", "carry_out"]
 
 _BY_SIGNAL = 128
 
 
-def carry_out(make: Callable[[], Job]) -> int:
+class Stopped(Exception):
+    """A person's wish was followed: what to say, and the exit code, 128 and the number of the signal."""
+
+    def __init__(self, line: str, exit_code: int) -> None:
+        super().__init__(line)
+        self.exit_code = exit_code
+
+
+def carry_out(make: Callable[[], Job]) -> None:
     """Make the job, run it, show what it came to.
 
-    Returns
-    -------
-    int
-        The exit code: 0, or 128 and the number of the signal that stopped it.
+    Raises
+    ------
+    Stopped
+        By a signal.
     """
     from layerwise.runs.progress import display_on
     from layerwise.runs.stopping import StopOnSignals
@@ -38,12 +46,11 @@ def carry_out(make: Callable[[], Job]) -> int:
             with display:
                 findings = job.run(display, stop)
         except Interrupted:
-            complain(f"stopped, and a checkpoint is written; go on with: layerwise resume {run}")
-            return _BY_SIGNAL + (stop.signal or 0)
+            line = f"stopped, and a checkpoint is written; go on with: layerwise resume {run}"
+            raise Stopped(line, _BY_SIGNAL + (stop.signal or 0)) from None
     for table in result_tables(job.results):
         screen.print(table)
     tell(screen, verdict(findings))
     say()
     say(f"report: {job.folder.report_path}")
     say(f"        {job.folder.report_path.absolute().as_uri()}")
-    return 0

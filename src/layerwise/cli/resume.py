@@ -15,7 +15,7 @@ __all__ = ["resume"]
 
 def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run that was interrupted.")],
-) -> int:
+) -> None:
     """Go on with a run from its last checkpoint, to the same bits as if it had never stopped.
 
     For example:
@@ -28,5 +28,5 @@ def resume(
     job = go_on(RunFolder.open(run))
     if job.finished:
         say(f"{run} is finished; its report: {job.folder.report_path}")
-        return 0
-    return carry_out(lambda: job)
+    else:
+        carry_out(lambda: job)

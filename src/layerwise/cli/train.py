@@ -134,7 +134,7 @@ def train(
             help="New or empty folder for recipe, model, metrics, checkpoints and report.",
         ),
     ] = None,
-) -> int:
+) -> None:
     """Learn layers from all rows, fine-tune on the labelled ones, and say what pretraining was worth.
 
     Each layer is a restricted Boltzmann machine that learns from the layer below without labels. The stack is then
@@ -188,7 +188,7 @@ def train(
         say(f"run folder: {folder.path}")
         return job
 
-    return carry_out(make)
+    carry_out(make)
 
 
 def _source(data: str) -> str:

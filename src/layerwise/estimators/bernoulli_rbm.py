@@ -263,6 +263,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def __sklearn_tags__(self) -> Tags:
         tags = cast(Tags, super().__sklearn_tags__())
         tags.input_tags.sparse = True
+        tags.input_tags.positive_only = True
         assert tags.transformer_tags is not None
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

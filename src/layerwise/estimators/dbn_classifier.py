@@ -64,14 +64,16 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
         Gibbs steps of a chain between two steps of learning.
     epochs : int, default=20
         Passes over all rows, for each layer. 0 leaves the layers at small random weights.
-    batch_size : int, default=100
-        Rows of a minibatch.
-    learning_rate, momentum, weight_decay : float, default=0.05, 0.5, 0.0002
+    batch_size : int, default=10
+        Rows of a minibatch, in both parts. 10 suits some hundred or thousand rows; 100 is faster on tens of thousands.
+    learning_rate, momentum, weight_decay : float, default=0.1, 0.5, 0.0002
         Of contrastive learning. A first layer of Gaussian units has a learning rate of 0.005.
-    fine_tune_epochs : int, default=50
-        Passes over the labelled rows.
-    fine_tune_learning_rate, fine_tune_weight_decay, dropout : float, default=0.001, 0.0, 0.0
+    fine_tune_epochs : int, default=100
+        Passes over the labelled rows, at least 1.
+    fine_tune_learning_rate, fine_tune_weight_decay : float, default=0.003, 0.0
         Of fine-tuning (AdamW, the rate falling linearly to 0).
+    dropout : float, default=0.2
+        Share of each hidden layer's units that is silenced in a step of fine-tuning.
     device : str, default="auto"
         Where to train: ``"cpu"``, ``"cuda"``, or the GPU where there is one. The fitted model is kept on the CPU.
     random_state : int, RandomState or None, default=None
@@ -134,14 +136,14 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
         method: Choice = "cd",
         gibbs_steps: Whole = 1,
         epochs: Whole = 20,
-        batch_size: Whole = 100,
-        learning_rate: Number = 0.05,
+        batch_size: Whole = 10,
+        learning_rate: Number = 0.1,
         momentum: Number = 0.5,
         weight_decay: Number = 0.0002,
-        fine_tune_epochs: Whole = 50,
-        fine_tune_learning_rate: Number = 0.001,
+        fine_tune_epochs: Whole = 100,
+        fine_tune_learning_rate: Number = 0.003,
         fine_tune_weight_decay: Number = 0.0,
-        dropout: Number = 0.0,
+        dropout: Number = 0.2,
         device: Choice = "auto",
         random_state: Seed = None,
         verbose: Whole = 0,
@@ -236,7 +238,8 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
         ndarray of shape (n_samples,)
             Of the type of ``classes_``.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        most_probable = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[most_probable]
 
     def transform(self, X: object) -> npt.NDArray[Any]:
         """Top layer's code as it was learned without labels: the belief network's means, layer by layer.
@@ -297,14 +300,14 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
             method=cast(Any, choice("method", self.method, "cd", "pcd")),
             gibbs_steps=whole_number("gibbs_steps", self.gibbs_steps, least=1, remedy=_start_with(1)),
             epochs=whole_number("epochs", self.epochs, least=0, remedy=_start_with(20)),
-            batch_size=whole_number("batch_size", self.batch_size, least=1, remedy=_start_with(100)),
-            learning_rate=number("learning_rate", self.learning_rate, above=0.0, remedy=_start_with(0.05)),
+            batch_size=whole_number("batch_size", self.batch_size, least=1, remedy=_start_with(10)),
+            learning_rate=number("learning_rate", self.learning_rate, above=0.0, remedy=_start_with(0.1)),
             momentum=number("momentum", self.momentum, least=0.0, below=1.0, remedy=_start_with(0.5)),
             weight_decay=number("weight_decay", self.weight_decay, least=0.0, remedy=_start_with(0.0002)),
             # Without fine-tuning there would be no classifier.
-            fine_tune_epochs=whole_number("fine_tune_epochs", self.fine_tune_epochs, least=1, remedy=_start_with(50)),
+            fine_tune_epochs=whole_number("fine_tune_epochs", self.fine_tune_epochs, least=1, remedy=_start_with(100)),
             fine_tune_learning_rate=number(
-                "fine_tune_learning_rate", self.fine_tune_learning_rate, above=0.0, remedy=_start_with(0.001)
+                "fine_tune_learning_rate", self.fine_tune_learning_rate, above=0.0, remedy=_start_with(0.003)
             ),
             fine_tune_weight_decay=number(
                 "fine_tune_weight_decay", self.fine_tune_weight_decay, least=0.0, remedy=_start_with(0)

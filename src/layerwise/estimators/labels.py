@@ -66,7 +66,7 @@ def encode_classes(y: object, n_rows: int) -> tuple[npt.NDArray[Any], npt.NDArra
     except TypeError as error:
         raise DataError("y", labels, "labels must be of one type", f"turn all of them into texts ({error})") from error
     if len(classes) < 2:
-        raise DataError("y", classes.tolist(), "must hold at least two classes", "add rows of another class")
+        raise DataError("y", classes.tolist(), "one class leaves nothing to tell apart, there must be at least two", "add rows of another class")
     return classes, codes
 
 

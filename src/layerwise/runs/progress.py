@@ -226,7 +226,10 @@ class LiveDisplay:
 
         wide = self._console.width >= 70
         shown = [place for place in range(len(_LAYER_HEAD)) if wide or place not in (1, 5)]
-        table = Table.grid(padding=(0, 1), expand=wide)
+        table = Table.grid(padding=(0, 1))
+        if wide:
+            # The terminal's "^C" needs room beside the last line, or it would push the table down.
+            table.width = self._console.width - 3
         table.title = self._title or None
         table.caption, table.caption_justify = (f"{self._doing} …" if self._doing else None), "left"
         for place in shown:

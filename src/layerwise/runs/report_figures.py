@@ -162,9 +162,11 @@ def _from_the_middle(findings: Findings, rows: Float[np.ndarray, "row column"]) 
 
 def code_charts(findings: Findings) -> list[Chart]:
     """Each layer's code, in the plane where it is widest."""
+    # Rows may carry codes of classes that the network was never told of.
+    labels = findings.code_labels if findings.classes else None
     charts: list[Chart] = []
     for depth, plane in enumerate(findings.codes, 1):
-        display = CodesDisplay(plane.points, findings.code_labels, findings.classes)
+        display = CodesDisplay(plane.points, labels, findings.classes)
         alt = f"{len(plane.points)} rows in the two main directions of the code of layer {depth}"
         size = f"{findings.layers[depth - 1].size:,} units"
         held = "" if np.isnan(plane.share) else f" ({100 * plane.share:.0f} %)"
@@ -174,7 +176,7 @@ def code_charts(findings: Findings) -> list[Chart]:
 
 def class_legend(findings: Findings) -> list[tuple[str, str, int]]:
     """Of the classes in the pictures of the codes: name, shape, place among the colours."""
-    if findings.code_labels is None or not findings.codes:
+    if findings.code_labels is None or not findings.classes or not findings.codes:
         return []
     present = np.unique(findings.code_labels[findings.code_labels >= 0]).tolist()
     looks = {code: shape_and_colour(code) for code in present}

@@ -32,7 +32,12 @@ def verdict(findings: Findings) -> str:
 def _learned(findings: Findings) -> str:
     sizes = "–".join(str(layer.size) for layer in findings.layers)
     layers = "one layer" if len(findings.layers) == 1 else f"{len(findings.layers)} layers"
-    reason = "there were no labels" if not findings.labelled else "no rows were kept apart for a test"
+    if not findings.labelled:
+        reason = "there were no labels"
+    elif not findings.scored:
+        reason = "no rows were kept apart for a test"
+    else:
+        reason = "there was no fine-tuning"
     error = math.sqrt(findings.layers[0].reconstruction_error / findings.columns)
     unit = " standard deviations" if findings.visible == "gaussian" else ""
     return (
