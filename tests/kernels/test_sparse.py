@@ -276,3 +276,25 @@ def test_a_product_can_be_differentiated_where_that_is_asked_for() -> None:
     kernels.product(v, weights, torch.zeros(5)).sum().backward()
     assert weights.grad is not None
     assert torch.allclose(weights.grad, v.sum(0)[:, None].expand(-1, 5))
+
+
+def test_recording_gradients_changes_no_bit() -> None:
+    # A reader who looks at a field must see the one that training used.
+    for columns, hidden in ((6, 4), (300, 130)):
+        v, weights = (
+            rows_of((50, columns), 0.5, 1),
+            kernels.padded(columns, hidden).copy_(couplings((columns, hidden), 1)),
+        )
+        with torch.no_grad():
+            silently = kernels.product(v, weights, torch.ones(hidden))
+        assert torch.equal(kernels.product(v, weights, torch.ones(hidden)), silently)
+
+
+def test_a_listing_outlives_those_made_after_it() -> None:
+    weights, bias = couplings((200, 70), 3), torch.zeros(70)
+    first = compress(rows_of((40, 200), 0.1, 3))
+    before = kernels.product(first, weights, bias).clone()
+    for seed in range(10):
+        kernels.product(compress(rows_of((40, 200), 0.2, seed)), weights, bias)
+        compress(torch.full((40, 200), 1.0))  # begun, and given up
+    assert torch.equal(kernels.product(first, weights, bias), before)

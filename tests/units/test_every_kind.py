@@ -124,7 +124,7 @@ def test_samples_follow_the_conditional_distribution(kind: str) -> None:
     units, n = units_of(kind), 20_000
     row = fields(1)
     field = row.expand(n, -1).contiguous()
-    drawn = units.sample(field, RandomStream(3))
+    drawn = units_of(kind).float().sample(field.float(), RandomStream(3)).double()
     variance = gradient(lambda f: gradient(units.cumulant, f), row)[0].detach()
     for i in range(SIZE):
         unit = alone(units, i)
@@ -150,8 +150,8 @@ def test_samples_follow_the_conditional_distribution(kind: str) -> None:
 
 @every_kind
 def test_units_are_independent_given_their_field(kind: str) -> None:
-    units, n = units_of(kind), 20_000
-    drawn = units.sample(fields(1).expand(n, -1).contiguous(), RandomStream(4))
+    units, n = units_of(kind).float(), 20_000
+    drawn = units.sample(fields(1).float().expand(n, -1).contiguous(), RandomStream(4)).double()
     correlation = torch.corrcoef(drawn.T)[torch.triu(torch.ones(SIZE, SIZE), 1).bool()]
     assert correlation.abs().max() < SIGMAS / math.sqrt(n)
 

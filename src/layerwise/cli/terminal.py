@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.console import Console
+import typer
+from rich.console import Console
 
 __all__ = ["complain", "console", "say", "tell"]
 
 
 def console() -> Console:
     """Stdout; figures are not coloured one by one."""
-    from rich.console import Console
-
     return Console(highlight=False)
 
 
 def say(text: str = "") -> None:
     """Print a line as it is, never broken: a path may be copied from it."""
-    import typer
-
     typer.echo(text)
 
 
@@ -31,6 +25,4 @@ def tell(screen: Console, text: str) -> None:
 
 def complain(text: str) -> None:
     """Print one line on stderr."""
-    import typer
-
     typer.echo(f"layerwise: {' '.join(text.split())}", err=True)

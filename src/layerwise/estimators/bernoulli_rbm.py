@@ -20,6 +20,7 @@ from layerwise.estimators.conversion import (
     as_tensor,
     check_probabilities,
     checked_rows,
+    column_names,
     float_type,
     parts,
     result_type,
@@ -96,14 +97,16 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     Examples
     --------
-    Two columns that always agree, and a third that is their opposite; one hidden unit can know that:
+    Black and white digits. A pixel told by the other pixels costs 0.24 nats; by its own frequency 0.38, by chance 0.69:
 
-    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
     >>> from layerwise import BernoulliRBM
-    >>> X = np.array([[0, 0, 1], [1, 1, 0]] * 50)
-    >>> machine = BernoulliRBM(n_components=2, n_iter=100, random_state=0).fit(X)
-    >>> machine.score_samples(X).mean() > 3 * np.log(0.9)  # a pseudo-likelihood of chance would be 3 log 0.5
-    True
+    >>> X = load_digits().data > 8
+    >>> machine = BernoulliRBM(n_components=64, random_state=0).fit(X)
+    >>> float(machine.score_samples(X).mean()) / 64
+    -0.2
+    >>> machine.transform(X).shape
+    (1797, 64)
     """
 
     def __init__(
@@ -280,7 +283,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def _rows(self, X: object, *, reset: bool) -> Values:
         values = checked_rows(self, X, reset=reset)
-        check_probabilities(values, getattr(self, "feature_names_in_", None))
+        check_probabilities(values, column_names(self))
         return values
 
     def _first_machine(self, values: Values, random: RandomStream) -> RBM:

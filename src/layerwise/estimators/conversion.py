@@ -24,6 +24,7 @@ __all__ = [
     "as_tensor",
     "check_probabilities",
     "checked_rows",
+    "column_names",
     "float_type",
     "parts",
     "result_type",
@@ -101,10 +102,16 @@ def checked_rows(estimator: BaseEstimator, X: object, *, reset: bool) -> Values:
     """
     validate = cast(Any, validation).validate_data
     valid = validate(estimator, X, reset=reset, accept_sparse="csr", dtype="numeric", order="C")
-    return checked_values(valid, "X", getattr(estimator, "feature_names_in_", None))
+    return checked_values(valid, "X", column_names(estimator))
 
 
-def check_probabilities(values: Values, columns: npt.NDArray[Any] | None) -> None:
+def column_names(estimator: BaseEstimator) -> list[str] | None:
+    """The names of the columns that an estimator was fitted on, where they have names."""
+    names: npt.NDArray[Any] | None = getattr(estimator, "feature_names_in_", None)
+    return None if names is None else names.tolist()
+
+
+def check_probabilities(values: Values, columns: list[str] | None) -> None:
     """Refuse rows with an entry outside [0, 1], but for rounding.
 
     Raises
@@ -122,10 +129,12 @@ def check_probabilities(values: Values, columns: npt.NDArray[Any] | None) -> Non
     else:
         row, column = int(np.searchsorted(values.indptr, place, side="right")) - 1, int(values.indices[place])
     name = column if columns is None else repr(columns[column])
+    value, rule = float(stored.flat[place]), "must be from 0 to 1, the probability that a unit is on"
     raise DataError(
         f"X, row {row}, column {name}",
-        float(stored.flat[place]),
-        "must be from 0 to 1, the probability that the unit is on",
+        value,
+        # The words that scikit-learn's callers know.
+        f"Negative values in data; they {rule}" if value < 0 else rule,
         "scale the columns first, with sklearn.preprocessing.MinMaxScaler(clip=True) for instance",
     )
 

@@ -60,13 +60,16 @@ def encode_classes(y: object, n_rows: int) -> tuple[npt.NDArray[Any], npt.NDArra
             "some rows must have a label: at least one in each class",
             "to learn from unlabelled rows alone, use BernoulliRBM",
         )
-    multiclass.check_classification_targets(labels[present])
-    try:
-        classes, codes[present] = np.unique(labels[present], return_inverse=True)
-    except TypeError as error:
-        raise DataError("y", labels, "labels must be of one type", f"turn all of them into texts ({error})") from error
+    known = _of_one_type(labels[present])
+    multiclass.check_classification_targets(known)
+    classes, codes[present] = np.unique(known, return_inverse=True)
     if len(classes) < 2:
-        raise DataError("y", classes.tolist(), "one class leaves nothing to tell apart, there must be at least two", "add rows of another class")
+        raise DataError(
+            "y",
+            classes.tolist(),
+            "one class leaves nothing to tell apart, there must be at least two",
+            "add rows of another class",
+        )
     return classes, codes
 
 
@@ -79,6 +82,19 @@ def _present(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     if labels.dtype.kind in "if":
         return labels != UNLABELLED
     return np.ones(len(labels), dtype=np.bool_)
+
+
+def _of_one_type(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Python objects are texts, or numbers that a plain array can hold."""
+    if labels.dtype.kind != "O":
+        return labels
+    entries = labels.tolist()
+    texts = [isinstance(entry, str) for entry in entries]
+    if all(texts):
+        return labels
+    if any(texts):
+        raise DataError("y", entries, "labels must be all texts or all numbers", "turn all of them into texts")
+    return np.array(entries)
 
 
 def _is_mark(label: object) -> bool:

@@ -16,6 +16,9 @@ from layerwise.errors import OptionError
 
 __all__ = ["Choice", "Number", "Seed", "Sizes", "Whole", "choice", "layer_sizes", "number", "verbosity", "whole_number"]
 
+LARGEST = 1e38
+"""Beyond this a float32 is at its end."""
+
 if TYPE_CHECKING:
     Whole = int
     Number = float
@@ -44,10 +47,10 @@ def number(
     *,
     above: float = -math.inf,
     least: float = -math.inf,
-    below: float = math.inf,
+    below: float = LARGEST,
     remedy: str,
 ) -> float:
-    """A finite number greater than ``above``, at least ``least`` and less than ``below``.
+    """A number greater than ``above``, at least ``least`` and less than ``below``.
 
     Raises
     ------
@@ -56,12 +59,8 @@ def number(
     # NaN fails every comparison.
     if _is_number(value) and float(value) > above and least <= float(value) < below:
         return float(value)
-    bounds = (
-        f"greater than {above:g}" * (above > -math.inf),
-        f"at least {least:g}" * (least > -math.inf),
-        f"less than {below:g}" * (below < math.inf),
-    )
-    raise OptionError(name, value, "must be a number " + " and ".join(filter(None, bounds)), remedy)
+    lower = f"greater than {above:g}" if above > least else f"at least {least:g}"
+    raise OptionError(name, value, f"must be a number {lower} and less than {below:g}", remedy)
 
 
 def choice(name: str, value: object, *choices: str) -> str:

@@ -23,7 +23,7 @@ from layerwise.data.labelling import keep_labels, split
 from layerwise.data.minibatches import Minibatches
 from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Dataset, Rows
-from layerwise.errors import DataError
+from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
 from layerwise.runs.recipe import DataTable
 from layerwise.training.course import Lessons
@@ -46,12 +46,12 @@ class Division:
     @property
     def labelled(self) -> Rows | None:
         """The learning rows that keep a label; None where there is none."""
-        return self.learning.labelled() if self.learning.n_labelled else None
+        return _labelled(self.learning)
 
     @property
     def scored(self) -> Rows | None:
         """The test rows that have a label; None where there is none."""
-        return self.test.labelled() if self.test.n_labelled else None
+        return _labelled(self.test)
 
     def lessons(self, batch_size: int, seed: int, device: str) -> Lessons:
         """What a course learns from."""
@@ -104,7 +104,11 @@ def divide(dataset: Dataset, table: DataTable, visible: Literal["bernoulli", "ga
     if (count := min(table.monitoring_rows, len(learning) // 10)) > 0:
         learning, monitored = split(learning, count / len(learning), random.child("monitored"))
     if table.labels != "all":
-        learning = keep_labels(learning, table.labels, random.child("labels"))
+        try:
+            learning = keep_labels(learning, table.labels, random.child("labels"))
+        except OptionError as problem:
+            remedy = "the labels of test rows and of rows that are only watched are not used"
+            raise OptionError("labels", table.labels, problem.rule, remedy) from problem
     _check_classes(learning, dataset.name)
     return Division(learning, monitored, test, Preparation.fit(learning, visible))
 
@@ -112,6 +116,12 @@ def divide(dataset: Dataset, table: DataTable, visible: Literal["bernoulli", "ga
 def prepared_sample(rows: Rows, preparation: Preparation, device: str | torch.device = "cpu") -> Tensor:
     """Rows as the visible units see them; for some thousand rows at most, which become dense at once."""
     return preparation.prepare(rows.values).to(device)
+
+
+def _labelled(rows: Rows) -> Rows | None:
+    if rows.n_labelled == len(rows):
+        return rows  # not copied: it may be all of MNIST
+    return rows.labelled() if rows.n_labelled else None
 
 
 def _some(rows: Rows, random: RandomStream) -> Rows:

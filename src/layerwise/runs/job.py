@@ -83,10 +83,10 @@ def go_on(folder: RunFolder) -> Job:
     recipe = folder.recipe()
     Draft(file=folder.recipe_path).check_device(recipe)
     dataset, _ = open_data(recipe.data)
-    if not Checkpoints(folder.checkpoint_path).paths():
-        # It was killed before it learned anything.
-        return begin(recipe, dataset, folder)
-    tree, _ = Checkpoints(folder.checkpoint_path).load()
+    checkpoints = Checkpoints(folder.checkpoint_path)
+    if not checkpoints.paths() and not folder.model_path.exists() and not Metrics.read(folder.metrics_path).lines:
+        return begin(recipe, dataset, folder)  # it was killed before it learned anything
+    tree, _ = checkpoints.load()
     try:
         repeat, lines, seconds, course = int(tree["repeat"]), int(tree["lines"]), float(tree["seconds"]), tree["course"]
     except (KeyError, TypeError, ValueError) as problem:

@@ -6,68 +6,44 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 
 from layerwise.training.course import Stage, TuningInfo
 from layerwise.training.loop import Place
 from layerwise.training.pretraining import LayerInfo
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.live import Live
-    from rich.table import Table
-
-__all__ = ["Display", "LiveDisplay", "NoDisplay", "PlainDisplay", "display_on"]
+__all__ = ["Display", "LiveDisplay", "PlainDisplay", "display_on"]
 
 _LAYER_HEAD = ("layers", "", "epoch", "reconstruction\nerror", "free-energy\ngap", "rows/s", "left")
 _NETWORK_HEAD = ("network", "", "epoch", "loss", "accuracy", "rows/s", "left")
 
 
-class Display(Protocol):
-    """What a job tells of itself."""
+class Display:
+    """What a job tells of itself; this one shows nothing."""
 
     def course_started(
         self, repeat: int, repeats: int, seed: int, stages: Sequence[Stage], hidden: Sequence[int]
     ) -> None:
         """Called before a course begins or goes on."""
-        ...
 
     def stage_started(self, stage: Stage, place: Place, n_rows: int, n_batches: int) -> None:
         """Called when a stage begins, and again whenever it goes on."""
-        ...
 
     def batch_done(self, stage: Stage, place: Place, rows: int) -> None:
         """Called after each minibatch."""
-        ...
 
     def epoch_done(self, stage: Stage, epoch: int, info: LayerInfo | TuningInfo, rows_per_second: float) -> None:
         """Called after each epoch; ``epoch`` counts from 0."""
-        ...
 
     def doing(self, what: str) -> None:
         """Called before work that is not a stage."""
-        ...
 
-
-class NoDisplay:
-    """Shows nothing."""
-
-    def course_started(
-        self, repeat: int, repeats: int, seed: int, stages: Sequence[Stage], hidden: Sequence[int]
-    ) -> None:
-        """Show nothing."""
-
-    def stage_started(self, stage: Stage, place: Place, n_rows: int, n_batches: int) -> None:
-        """Show nothing."""
-
-    def batch_done(self, stage: Stage, place: Place, rows: int) -> None:
-        """Show nothing."""
-
-    def epoch_done(self, stage: Stage, epoch: int, info: LayerInfo | TuningInfo, rows_per_second: float) -> None:
-        """Show nothing."""
-
-    def doing(self, what: str) -> None:
-        """Show nothing."""
+    def stopping(self) -> None:
+        """Called inside a signal's handler: it may have come in the middle of a line, so nothing is written here."""
 
 
 @dataclass
@@ -97,7 +73,7 @@ class _Pace:
         return (time.perf_counter() - self._begun) * (self.total - self.done) / done if done else math.nan
 
 
-class PlainDisplay:
+class PlainDisplay(Display):
     """One line an epoch.
 
     Parameters
@@ -111,7 +87,7 @@ class PlainDisplay:
         self._hidden: Sequence[int] = ()
         self._paces: dict[Stage, _Pace] = {}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> PlainDisplay:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -140,13 +116,11 @@ class PlainDisplay:
         if isinstance(info, TuningInfo):
             measured = f"loss {first}, accuracy {second} of training rows"
         else:
-            measured = f"reconstruction error {first}, free-energy gap {second} nats"
+            gap = "" if math.isnan(info.free_energy_gap) else f", free-energy gap {second} nats"
+            measured = f"reconstruction error {first}{gap}"
         left = _clock(self._paces[stage].seconds_left)
         place = f"{self._course}{stage.title}{units}, epoch {epoch + 1}/{stage.epochs}"
         self._print(f"{place}: {measured}, {rows_per_second:,.0f} rows/s, {left} left")
-
-    def stopping(self) -> None:
-        """Print nothing: this is called inside a signal's handler, which may have come in the middle of a line."""
 
     def doing(self, what: str) -> None:
         """Print the line."""
@@ -157,7 +131,7 @@ class PlainDisplay:
         self._console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
-class LiveDisplay:
+class LiveDisplay(Display):
     """One line a stage, with a bar, renewed some times a second.
 
     Parameters
@@ -173,9 +147,7 @@ class LiveDisplay:
         self._current: Stage | None = None
         self._live: Live | None = None
 
-    def __enter__(self) -> Self:
-        from rich.live import Live
-
+    def __enter__(self) -> LiveDisplay:
         self._live = Live(get_renderable=self._table, console=self._console, refresh_per_second=8)
         self._live.__enter__()
         return self
@@ -221,15 +193,13 @@ class LiveDisplay:
         self._doing, self._current = what, None
 
     def _table(self) -> Table:
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-
-        wide = self._console.width >= 70
-        shown = [place for place in range(len(_LAYER_HEAD)) if wide or place not in (1, 5)]
+        width = self._console.width
+        wide = width >= 70
+        shown = range(len(_LAYER_HEAD)) if wide else (0, 2, 3, 4, 6) if width >= 60 else (0, 2, 3)
         table = Table.grid(padding=(0, 1))
         if wide:
             # The terminal's "^C" needs room beside the last line, or it would push the table down.
-            table.width = self._console.width - 3
+            table.width = width - 3
         table.title = self._title or None
         table.caption, table.caption_justify = (f"{self._doing} …" if self._doing else None), "left"
         for place in shown:

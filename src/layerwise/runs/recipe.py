@@ -22,6 +22,16 @@ from layerwise.training.course import Plan
 
 __all__ = ["DataTable", "Draft", "Recipe", "RunTable", "defaults_for", "visible_for"]
 
+# pydantic's words, and ours.
+_WORDS = {
+    "Input should be": "must be",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid string": "a text",
+    "greater than or equal to": "at least",
+    "greater than": "above",
+    "less than": "below",
+}
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 _HEADER = "# All that this run was told. `layerwise train FILE` with this file makes it again.\n\n"
 
@@ -227,7 +237,9 @@ class Draft:
             close = difflib.get_close_matches(place[-1], known, n=1)
             remedy = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
             return OptionError(what, received, "is not a key of a recipe", remedy)
-        rule = first["msg"].replace("Input should be", "must be").replace("a valid integer", "a whole number")
+        rule = first["msg"]
+        for theirs, ours in _WORDS.items():
+            rule = rule.replace(theirs, ours)
         if place[:2] == ("data", "labels"):
             rule = "must be a whole number, at least 1, or 'all'"
         elif place[:2] == ("training", "hidden"):

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from rich import box
+from rich.markup import escape
+from rich.table import Table
 
 from layerwise.runs.findings import THIS_NETWORK, Curve, Score
 from layerwise.runs.result import Result, scores
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 __all__ = ["curve_table", "result_tables", "table_of"]
 
 
 def table_of(head: Sequence[str], lines: Sequence[Sequence[str]], *, figures: bool = True) -> Table:
     """A plain table; all columns but the first are figures, which stand to the right, unless said otherwise."""
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
     table = Table(*head, box=box.SIMPLE_HEAD, pad_edge=False)
     for place, column in enumerate(table.columns):
         column.justify, column.overflow = ("right" if figures and place else "left"), "fold"

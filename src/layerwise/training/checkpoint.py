@@ -1,9 +1,9 @@
 """Safe files for trees of tensors and numbers, and checkpoints made of them.
 
 A tree is nested dicts (string or int keys), lists, tensors, numbers, strings and None. It becomes one safetensors file:
-the tensors as they are, everything else as JSON in the header, with a checksum of the tensors' bytes. Nothing is ever
-unpickled. A file is written beside its final name, flushed to the disk and renamed, so that a reader sees the old one
-or the new one and never half of either.
+the tensors as they are, everything else as JSON in the header, with a checksum of both. Nothing is ever unpickled. A
+file is written beside its final name, flushed to the disk and renamed, so that a reader sees the old one or the new one
+and never half of either.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -43,10 +45,11 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.replace(beside, path)
         _sync_folder(path.parent)
     except OSError as problem:
-        beside.unlink(missing_ok=True)
-        raise StorageError(
-            f"cannot write {path}: {problem.strerror or problem}; what was there before is intact"
-        ) from problem
+        rule = "what was there before is intact"
+        raise StorageError(f"cannot write {path}: {problem.strerror or problem}; {rule}") from problem
+    finally:
+        with suppress(OSError):  # it is gone if all went well, and there was none if the folder could not be made
+            beside.unlink()
 
 
 def _sync_folder(folder: Path) -> None:
@@ -61,10 +64,18 @@ def _sync_folder(folder: Path) -> None:
 
 def _flatten(node: object, path: str, tensors: dict[str, Tensor]) -> Any:
     if isinstance(node, Tensor):
-        tensors[path] = node.detach().cpu().contiguous()
-        return {"tensor": path}
+        # {"a": {"b": …}, "a/b": …} has two tensors of one path, and a name must be text that UTF-8 can hold.
+        name = path.encode("ascii", "backslashreplace").decode()
+        while name in tensors:
+            name += "'"
+        # A copy where it is a view of what another tensor looks at: a file holds each apart.
+        tensors[name] = node.detach().cpu().clone(memory_format=torch.contiguous_format)
+        return {"tensor": name}
     if isinstance(node, Mapping):
         pairs = cast("Mapping[object, object]", node)
+        for key in pairs:
+            if not isinstance(key, (str, int)):
+                raise TypeError(f"{path}: a tree cannot hold the key {key!r}, a {type(key).__name__}")
         return {"dict": [[key, _flatten(value, f"{path}/{key}", tensors)] for key, value in pairs.items()]}
     if isinstance(node, (list, tuple)):
         items = cast("list[object]", node)
@@ -84,8 +95,8 @@ def _grow(node: Any, tensors: Mapping[str, Tensor]) -> Any:
     return node["value"]
 
 
-def _checksum(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
+def _checksum(tree: str, tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.blake2b(tree.encode(), digest_size=16)
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -107,8 +118,8 @@ def write_tree(path: Path, tree: Mapping[str, Any], kind: str) -> None:
     from safetensors.torch import save
 
     tensors: dict[str, Tensor] = {}
-    shape = _flatten(tree, "", tensors)
-    header = {"format": _FORMAT, "kind": kind, "checksum": _checksum(tensors), "tree": json.dumps(shape)}
+    shape = json.dumps(_flatten(tree, "", tensors))
+    header = {"format": _FORMAT, "kind": kind, "checksum": _checksum(shape, tensors), "tree": shape}
     write_atomically(path, save(tensors, header))
 
 
@@ -138,12 +149,16 @@ def read_tree(path: Path, kind: str) -> dict[str, Any]:
     if header.get("format") != _FORMAT or header.get("kind") != kind:
         received = f"{header.get('format')} / {header.get('kind')}"
         raise RunError("file", path, f"must hold a {kind} in the format {_FORMAT}, not {received}")
-    if header.get("checksum") != _checksum(tensors):
+    shape = header.get("tree", "")
+    if header.get("checksum") != _checksum(shape, tensors):
         raise RunError("file", path, "is damaged: its checksum does not fit its content", "use a copy of it")
     try:
-        return _grow(json.loads(header["tree"]), tensors)
+        tree = _grow(json.loads(shape), tensors)
     except (KeyError, TypeError, ValueError, RecursionError) as problem:
         raise RunError("file", path, "is damaged: its header cannot be read", "use a copy of it") from problem
+    if not isinstance(tree, dict):
+        raise RunError("file", path, "is damaged: its header holds no tree", "use a copy of it")
+    return cast("dict[str, Any]", tree)
 
 
 class Checkpoints:
@@ -161,7 +176,8 @@ class Checkpoints:
 
     def paths(self) -> list[Path]:
         """Checkpoints from the oldest to the newest."""
-        return sorted(self.folder.glob("[0-9]*.safetensors"))
+        numbered = [path for path in self.folder.glob("*.safetensors") if re.fullmatch("[0-9]+", path.stem)]
+        return sorted(numbered, key=lambda path: int(path.stem))
 
     def save(self, tree: Mapping[str, Any]) -> Path:
         """Write the next checkpoint, then drop the oldest beyond the last two."""

@@ -74,8 +74,14 @@ class Plan:
                 raise OptionError(name, getattr(self, name), "must be at least 0")
         if self.batch_size < 1:
             raise OptionError("batch_size", self.batch_size, "must be at least 1", "give a size such as 100")
-        self.pretraining()  # its rules are checked before any work
-        self.fine_tuning(steps=1)
+        # Their rules are checked before any work, under the names that they have here.
+        again = {"learning_rate": "fine_tune_learning_rate", "weight_decay": "fine_tune_weight_decay"}
+        for make, names in ((self.pretraining, {"steps": "gibbs_steps"}), (lambda: self.fine_tuning(steps=1), again)):
+            try:
+                make()
+            except OptionError as problem:
+                name = names.get(problem.what, problem.what)
+                raise OptionError(name, problem.received, problem.rule, problem.remedy) from None
 
     def pretraining(self) -> GreedyPretraining:
         """How the layers are learned."""
@@ -118,7 +124,7 @@ class CourseObserver(Protocol):
     """Looks on; see :class:`layerwise.training.loop.Observer`."""
 
     def stage_started(self, stage: Stage, place: Place, stream: MinibatchStream) -> None:
-        """Called when a stage begins or goes on."""
+        """Called when a stage begins or goes on; the course is whole, and can be saved."""
         ...
 
     def batch_done(self, stage: Stage, place: Place, rows: int, info: object) -> None:
@@ -126,7 +132,7 @@ class CourseObserver(Protocol):
         ...
 
     def epoch_done(self, stage: Stage, epoch: int, info: LayerInfo | TuningInfo) -> None:
-        """Called after each epoch with what was measured; the course can be saved now."""
+        """Called after each epoch with what was measured. To save the course, ask it to stop: it is whole then."""
         ...
 
     def wants_to_stop(self) -> bool:

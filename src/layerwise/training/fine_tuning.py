@@ -107,8 +107,9 @@ class FineTuning:
 
     def step(self, state: FineTuningState, batch: Batch) -> tuple[FineTuningState, FineTuningInfo]:
         """Do one minibatch; every row must have a label."""
-        if batch.labels is None:
-            raise DataError("labels", None, "fine-tuning needs a label for every row")
+        if batch.labels is None or bool((batch.labels < 0).any()):
+            received = None if batch.labels is None else "-1, a row without one"
+            raise DataError("labels", received, "fine-tuning needs a label for every row", "give labelled rows only")
         for group in state.optimiser.param_groups:
             group["lr"] = self.learning_rate * max(0.0, 1.0 - state.steps_done / self.steps)
         scores = self._forward(state, batch)

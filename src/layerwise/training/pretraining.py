@@ -71,6 +71,7 @@ class GreedyPretraining:
     gaussian_learning_rate: float = 0.005
 
     def __post_init__(self) -> None:
+        kind_named(self.visible, 1)  # an unknown kind is refused before any work
         if not self.hidden:
             raise OptionError("hidden", self.hidden, "must name at least one layer's size", "give 500,500,2000")
         for size in self.hidden:

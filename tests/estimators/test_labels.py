@@ -1,0 +1,81 @@
+"""Labels as callers write them: classes of their own type, marks for rows without."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.exceptions import DataConversionWarning
+
+from layerwise.errors import DataError
+from layerwise.estimators.labels import encode_classes
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "codes"),
+    [
+        ([3, 1, 3], [1, 3], [1, 0, 1]),
+        ([3, -1, 1], [1, 3], [1, -1, 0]),
+        ([3.0, -1.0, 1.0], [1.0, 3.0], [1, -1, 0]),
+        (np.array([3, 255, 1], np.uint8), [1, 3, 255], [1, 2, 0]),
+        ([True, False, True], [False, True], [1, 0, 1]),
+        (["b", "a", ""], ["a", "b"], [1, 0, -1]),
+        (["b", "a", "-1"], ["a", "b"], [1, 0, -1]),
+        (np.array(["b", "a", -1]), ["a", "b"], [1, 0, -1]),
+        (np.array(["b", "a", -1], dtype=object), ["a", "b"], [1, 0, -1]),
+        (np.array(["b", "a", None], dtype=object), ["a", "b"], [1, 0, -1]),
+        (np.array([7, 5, -1], dtype=object), [5, 7], [1, 0, -1]),
+        (np.array([7, 5, None], dtype=object), [5, 7], [1, 0, -1]),
+    ],
+)
+def test_classes_keep_their_type_and_marks_are_no_class(y: Any, classes: list[Any], codes: list[int]) -> None:
+    found, places = encode_classes(y, 3)
+    assert found.tolist() == classes
+    assert [type(name) for name in found.tolist()] == [type(name) for name in classes]
+    assert places.tolist() == codes
+    assert places.dtype == np.int64
+
+
+@given(st.lists(st.integers(-1, 5), min_size=2, max_size=30))
+def test_codes_lead_back_to_the_labels(y: list[int]) -> None:
+    labels = np.array(y)
+    if len(set(y) - {-1}) < 2:
+        with pytest.raises(DataError):
+            encode_classes(labels, len(y))
+        return
+    classes, codes = encode_classes(labels, len(y))
+    assert np.array_equal(np.where(codes == -1, -1, classes[codes]), labels)
+    assert np.array_equal(classes, np.unique(labels[labels != -1]))
+
+
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        (None, r"requires y to be passed, but the target y is None; mark rows without label with -1"),
+        ([0, 1], r"len\(y\) = 2: must be 3, one label for each row of X; mark rows without label with -1"),
+        ([0, 1, 0, 1], r"len\(y\) = 4: must be 3"),
+        ([1, 1, 1], r"y = \[1\]: one class leaves nothing to tell apart, .* at least two; add rows of another class"),
+        ([1, -1, -1], r"y = \[1\]: one class"),
+        ([-1, -1, -1], r"y = '3 rows without label': some rows must have a label.*; to learn .* use BernoulliRBM"),
+        (["", "", "-1"], "3 rows without label"),
+        ([0.5, 1.2, 3.1], "Unknown label type: continuous"),
+        ([0.0, np.nan, 1.0], "Input y contains NaN"),
+        ([0.0, np.inf, 1.0], "Input y contains infinity"),
+        ([[0, 1], [1, 0], [1, 1]], "y should be a 1d array"),
+        (np.array([1, "a", 2], dtype=object), r"y = \[1, 'a', 2\]: labels must be all texts or all numbers; turn"),
+        (np.array([{}, {}, None], dtype=object), "Unknown label type"),
+    ],
+)
+def test_labels_that_say_nothing_are_refused(y: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        encode_classes(y, 3)
+
+
+def test_a_column_of_labels_is_flattened_with_a_warning() -> None:
+    with pytest.warns(DataConversionWarning, match="column-vector"):
+        classes, codes = encode_classes(np.array([[0], [1], [-1]]), 3)
+    assert classes.tolist() == [0, 1]
+    assert codes.tolist() == [0, 1, -1]

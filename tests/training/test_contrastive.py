@@ -1,0 +1,362 @@
+"""Contrastive learning, held against the exact gradient of machines that can be summed over."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from layerwise import kernels
+from layerwise.data import Batch
+from layerwise.energy import RBM
+from layerwise.errors import OptionError
+from layerwise.randomness import RandomStream
+from layerwise.training.checkpoint import read_tree, write_tree
+from layerwise.training.contrastive import ContrastiveInfo, ContrastiveLearning, ContrastiveState
+from layerwise.units import BernoulliUnits, UnitKind
+
+SIGMAS = 5.0
+"""So many of its own standard errors may a statistic lie from what it must be: by chance once in 2 million."""
+SINGLE = 2.0**-23
+
+MakeRBM = Callable[..., RBM]
+States = Callable[[int], Tensor]
+Gradients = dict[str, Tensor]
+
+every_kind = pytest.mark.parametrize("visible", sorted(UnitKind.kinds))
+
+
+def batch(values: Tensor) -> Batch:
+    return Batch(values, None, 0, len(values))
+
+
+def chosen(p: Tensor, count: int, seed: int = 0) -> Tensor:
+    return torch.multinomial(p, count, replacement=True, generator=torch.Generator().manual_seed(seed))
+
+
+class MeanLogLikelihood(torch.nn.Module):
+    """Of rows, exactly: log Z is a sum over the hidden states."""
+
+    def __init__(self, rbm: RBM, hidden: Tensor) -> None:
+        super().__init__()
+        self.rbm, self.hidden = rbm, hidden
+
+    def forward(self, v: Tensor) -> Tensor:
+        rbm, h = self.rbm, self.hidden
+        log_z = torch.logsumexp(rbm.visible.cumulant(rbm.field_of_visible(h)) - rbm.hidden.energy(h), 0)
+        return -rbm.free_energy(v).mean() - log_z
+
+
+def by_autograd(rbm: RBM, v: Tensor, hidden: Tensor) -> Gradients:
+    names = [name for name, _ in rbm.named_parameters()]
+    at = [p.detach().clone().requires_grad_() for p in rbm.parameters()]
+    parameters = {f"rbm.{name}": p for name, p in zip(names, at, strict=True)}
+    value = functional_call(MeanLogLikelihood(rbm, hidden), parameters, v)
+    return dict(zip(names, torch.autograd.grad(value, at), strict=True))
+
+
+def by_finite_differences(rbm: RBM, v: Tensor, hidden: Tensor, step: float = 1e-5) -> Gradients:
+    likelihood, result = MeanLogLikelihood(rbm, hidden), {}
+    for name, parameter in rbm.named_parameters():
+        result[name] = torch.zeros(parameter.shape, dtype=torch.float64)
+        for place in torch.cartesian_prod(*(torch.arange(n) for n in parameter.shape)).reshape(-1, parameter.dim()):
+            where = tuple(place.tolist())
+            before = float(parameter[where])
+            values = []
+            for shift in (step, -step):
+                parameter[where] = before + shift
+                values.append(float(likelihood(v)))
+            parameter[where] = before
+            result[name][where] = (values[0] - values[1]) / (2 * step)
+    return result
+
+
+def statistics_of_rows(rbm: RBM, v: Tensor) -> Gradients:
+    """-∂E/∂parameter for each row, the hidden units by their expectations."""
+    field = rbm.field_of_hidden(v)
+    mean = rbm.hidden.mean(field)
+    return {
+        "weights": v[:, :, None] * mean[:, None, :],
+        **{f"visible.{name}": value for name, value in rbm.visible.statistics(v).items()},
+        **{f"hidden.{name}": value for name, value in rbm.hidden.expected_statistics(field, mean).items()},
+    }
+
+
+def by_the_formula(rbm: RBM, v: Tensor, everything: Tensor, p: Tensor) -> Gradients:
+    """⟨-∂E/∂θ⟩ over the data rows less the same over all rows, each as probable as the model says."""
+    data, model = statistics_of_rows(rbm, v), statistics_of_rows(rbm, everything)
+    return {name: data[name].mean(0) - torch.tensordot(p, model[name], 1) for name in data}
+
+
+def exact_rows(rbm: RBM, states: States, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Rows and hidden states drawn from the machine's exact distribution; h is drawn first, from its table."""
+    h = states(rbm.hidden.size)
+    log_p = rbm.visible.cumulant(rbm.field_of_visible(h)) - rbm.hidden.energy(h)
+    h = h[chosen(log_p.double().softmax(0), count, seed)]
+    return rbm.sample_v_from_h(h, RandomStream(seed).child("exact rows")), h
+
+
+@every_kind
+def test_three_ways_to_the_exact_gradient_agree(visible: str, make_rbm: MakeRBM, states: States) -> None:
+    rbm = make_rbm(visible, (2, 3)).double()
+    hidden = states(3).double()
+    if isinstance(rbm.visible, BernoulliUnits):
+        everything = states(2).double()
+    else:
+        axis = torch.linspace(-25, 25, 501, dtype=torch.float64)
+        everything = torch.cartesian_prod(axis, axis)
+    p = (-rbm.free_energy(everything)).softmax(0)
+    v = rbm.visible.sample(torch.zeros(30, 2, dtype=torch.float64), RandomStream(1))
+    formula = by_the_formula(rbm, v, everything, p)
+    exact, differences = by_autograd(rbm, v, hidden), by_finite_differences(rbm, v, hidden)
+    assert formula.keys() == exact.keys() == dict(rbm.named_parameters()).keys()
+    for name, gradient in exact.items():
+        # Means of hidden units are float32 numbers, also where all else is float64.
+        assert torch.allclose(formula[name], gradient, rtol=1e-6, atol=8 * SINGLE), name
+        assert torch.allclose(differences[name], gradient, rtol=1e-6, atol=1e-8), name
+
+
+def first_step(
+    trainer: ContrastiveLearning, rbm: RBM, v: Tensor, chains: Tensor | None = None, seed: int = 0
+) -> tuple[Gradients, ContrastiveState, ContrastiveInfo]:
+    """By how much one step moves each parameter, for a learning rate of one."""
+    state = trainer.init(rbm, RandomStream(seed))
+    if chains is not None:
+        state = ContrastiveState(rbm, state.velocity, chains, state.random)
+    before = {name: p.double().clone() for name, p in rbm.named_parameters()}
+    state, info = trainer.step(state, batch(v))
+    moved = {name: (p.double() - before[name]) / trainer.learning_rate for name, p in rbm.named_parameters()}
+    return moved, state, info
+
+
+@every_kind
+@pytest.mark.parametrize("method", ["cd", "pcd"])
+def test_a_step_goes_along_the_difference_of_two_averages(method: str, visible: str, make_rbm: MakeRBM) -> None:
+    rbm, before = make_rbm(visible, (6, 5)), make_rbm(visible, (6, 5))
+    v = rbm.visible.sample(torch.zeros(40, 6), RandomStream(1))
+    trainer = ContrastiveLearning(method, chains=25, learning_rate=0.5, momentum=0.0)  # type: ignore[arg-type]
+    moved, state, info = first_step(trainer, rbm, v)
+    data, model = statistics_of_rows(before, info.data), statistics_of_rows(before, info.model)
+    assert torch.equal(info.data, v)
+    assert len(info.model) == (40 if method == "cd" else 25)
+    for name in moved:
+        expected = data[name].double().mean(0) - model[name].double().mean(0)
+        size = data[name].abs().mean(0) + model[name].abs().mean(0) + before.get_parameter(name).abs()
+        assert bool(((moved[name] - expected).abs() <= 50 * SINGLE * size).all()), name
+    assert torch.allclose(info.data_hidden, before.mean_h_from_v(v), rtol=8 * SINGLE)
+    assert torch.allclose(info.model_hidden, before.mean_h_from_v(info.model), rtol=8 * SINGLE)
+    assert math.isclose(info.hidden_activity, float(info.data_hidden.double().mean()), rel_tol=1e-5)
+    assert state.random == RandomStream(0, {"cd": 2, "pcd": 3}[method])
+
+
+@every_kind
+@pytest.mark.parametrize(("method", "steps"), [("cd", 1), ("cd", 3), ("pcd", 1), ("pcd", 3)])
+def test_at_the_exact_distribution_a_step_goes_nowhere_on_average(
+    method: str, steps: int, visible: str, make_rbm: MakeRBM, states: States
+) -> None:
+    # Rows from the machine itself, chains from the machine itself: Gibbs steps leave both where they are.
+    n, rbm, before = 10_000, make_rbm(visible, scale=0.8), make_rbm(visible, scale=0.8)
+    v, _ = exact_rows(rbm, states, n)
+    chains = exact_rows(rbm, states, n, seed=1)[1] if method == "pcd" else None
+    trainer = ContrastiveLearning(method, steps, n, learning_rate=1.0, momentum=0.0)  # type: ignore[arg-type]
+    moved, state, info = first_step(trainer, rbm, v, chains)
+    data, model = statistics_of_rows(before, info.data), statistics_of_rows(before, info.model)
+    for name, step in moved.items():
+        # CD's two phases come in pairs, row by row; PCD's are independent.
+        if method == "cd":
+            variance = (data[name] - model[name]).double().var(0)
+        else:
+            variance = data[name].double().var(0) + model[name].double().var(0)
+        assert bool((step.abs() <= SIGMAS * (variance / n).sqrt() + 4 * SINGLE).all()), name
+    if method == "pcd":
+        assert state.chains is not None
+        h = states(3)
+        p = (rbm.visible.cumulant(before.field_of_visible(h)) - before.hidden.energy(h)).double().softmax(0)
+        error = SIGMAS * (0.25 / n) ** 0.5
+        assert (state.chains.double().mean(0) - p @ h.double()).abs().max() <= error
+
+
+@pytest.mark.parametrize("method", ["cd", "pcd"])
+def test_with_many_steps_the_step_is_the_exact_gradient_on_average(
+    method: str, make_rbm: MakeRBM, states: States
+) -> None:
+    n, rbm = 10_000, make_rbm()
+    exact = make_rbm().double()
+    v = states(4)[chosen(torch.linspace(1, 3, 16).softmax(0), 200)].repeat(n // 200, 1)
+    gradient = by_autograd(exact, v.double(), states(3).double())
+    trainer = ContrastiveLearning(method, 40, n, learning_rate=1.0, momentum=0.0)  # type: ignore[arg-type]
+    moved, _, info = first_step(trainer, rbm, v)
+    model = statistics_of_rows(exact.float(), info.model)
+    for name, step in moved.items():
+        error = SIGMAS * (model[name].double().var(0) / n).sqrt()
+        assert bool(((step - gradient[name]).abs() <= error + 4 * SINGLE).all()), name
+        assert bool((gradient[name].abs() > error).any()), name  # so the test can tell
+
+
+def test_persistent_chains_reach_what_the_exact_gradient_reaches(make_rbm: MakeRBM, states: States) -> None:
+    rate, steps, chains = 0.5, 250, 400
+    everything = states(4)
+    teacher = make_rbm(scale=2.0, seed=5)
+    v = everything[chosen((-teacher.free_energy(everything)).double().softmax(0), 200)]
+    p = torch.bincount((v.long() << torch.tensor([3, 2, 1, 0])).sum(1), minlength=16).double() / 200
+    entropy = -torch.xlogy(p, p).sum()
+
+    def divergence(rbm: RBM) -> float:
+        log_q = (-rbm.free_energy(everything.to(rbm.weights.dtype))).double().log_softmax(0)
+        return float(-(p @ log_q) - entropy)
+
+    exact = make_rbm(scale=0.5, seed=1).double()
+    start = divergence(exact)
+    for _ in range(steps):
+        for name, gradient in by_autograd(exact, v.double(), states(3).double()).items():
+            exact.get_parameter(name).add_(gradient, alpha=rate)
+
+    trainer = ContrastiveLearning("pcd", 1, chains, rate, momentum=0.0)
+    state = trainer.init(make_rbm(scale=0.5, seed=1), RandomStream(0))
+    for _ in range(steps):
+        state, _ = trainer.step(state, batch(v))
+    # Noise of covariance C / chains in the gradient keeps the parameters η C / (2 H chains) from the optimum and so
+    # costs η tr C / (4 chains). Each of the 19 statistics varies by 1/4 at most; that consecutive steps look at
+    # chains that have hardly moved makes up for a factor, here 5.
+    noise = 5 * rate * 19 / 4 / (4 * chains)
+    assert abs(divergence(state.rbm) - divergence(exact)) <= noise
+    assert start - divergence(exact) > 20 * noise
+
+
+@every_kind
+def test_a_ragged_batch_does_not_bias_the_step(visible: str, make_rbm: MakeRBM) -> None:
+    # The same rows three times are the same data, and the chains are the same hundred for 7 rows and for 21.
+    v = make_rbm(visible).visible.sample(torch.zeros(7, 4), RandomStream(1))
+    trainer = ContrastiveLearning("pcd", chains=100, learning_rate=1.0, momentum=0.0)
+    once, _, _ = first_step(trainer, make_rbm(visible), v)
+    often, _, _ = first_step(trainer, make_rbm(visible), v.repeat(3, 1))
+    for name, step in once.items():
+        assert torch.allclose(step, often[name], rtol=0, atol=80 * SINGLE), name
+
+
+def test_a_hundred_chains_serve_batches_of_any_size(make_rbm: MakeRBM, states: States) -> None:
+    # Averaged over many steps, batches of 101 and of 7 rows from one source go the same way as its exact gradient does.
+    source = torch.linspace(1, 3, 16).softmax(0)
+    everything = states(4)
+    exact = make_rbm().double()
+    p = (-exact.free_energy(everything.double())).softmax(0)
+    of_states = statistics_of_rows(exact, everything.double())
+    gradient = {name: torch.tensordot(source.double() - p, s, 1) for name, s in of_states.items()}
+    for size in (101, 7):
+        # A learning rate so small that the machine stands still while its gradient is averaged over 60 steps.
+        trainer = ContrastiveLearning("pcd", 10, 100, learning_rate=1e-6, momentum=0.0)
+        state = trainer.init(make_rbm(), RandomStream(size))
+        drawn = []
+        for step in range(60):
+            state, info = trainer.step(state, batch(everything[chosen(source, size, step)]))
+            one, two = statistics_of_rows(make_rbm(), info.data), statistics_of_rows(make_rbm(), info.model)
+            drawn.append({name: one[name].mean(0) - two[name].mean(0) for name in one})
+            assert len(info.model) == 100
+        moved = {name: p.double() for name, p in state.rbm.named_parameters()}
+        for name, expected in gradient.items():
+            steps = torch.stack([d[name] for d in drawn]).double()
+            # Ten Gibbs steps apart, chains have nearly forgotten: consecutive steps are as good as independent.
+            error = SIGMAS * steps.std(0) / math.sqrt(60)
+            assert bool(((steps.mean(0) - expected).abs() <= error).all()), (size, name)
+            travelled = moved[name] - make_rbm().get_parameter(name).double()
+            assert bool(((travelled / 60e-6 - steps.mean(0)).abs() <= 2 * SINGLE / 1e-6).all()), (size, name)
+
+
+def test_momentum_and_weight_decay_follow_their_formula(make_rbm: MakeRBM) -> None:
+    trainer = ContrastiveLearning("pcd", chains=30, learning_rate=0.3, momentum=0.9, weight_decay=0.2)
+    rbm = make_rbm()
+    state = trainer.init(rbm, RandomStream(0))
+    by_hand = {name: p.double().clone() for name, p in rbm.named_parameters()}
+    velocity = {name: torch.zeros_like(p) for name, p in by_hand.items()}
+    v = rbm.visible.sample(torch.zeros(20, 4), RandomStream(1))
+    for _ in range(3):
+        before = make_rbm()
+        before.load_state_dict(rbm.state_dict())
+        state, info = trainer.step(state, batch(v))
+        data, model = statistics_of_rows(before, info.data), statistics_of_rows(before, info.model)
+        for name, value in by_hand.items():
+            gradient = data[name].double().mean(0) - model[name].double().mean(0)
+            decay = 0.2 if name == "weights" else 0.0
+            velocity[name] = 0.9 * velocity[name] + gradient - decay * value
+            by_hand[name] = value + 0.3 * velocity[name]
+            assert torch.allclose(rbm.get_parameter(name).double(), by_hand[name], rtol=0, atol=60 * SINGLE), name
+
+
+def test_listed_rows_are_learned_from_as_dense_rows_are(make_rbm: MakeRBM) -> None:
+    v = (torch.rand(100, 400, generator=torch.Generator().manual_seed(0)) < 0.1).float()
+    results = []
+    for below in (0.0, 0.25):
+        rbm = make_rbm(sizes=(400, 70), scale=0.05)
+        rbm.visible.bias.fill_(-2.0)
+        trainer = ContrastiveLearning("cd", learning_rate=0.5, momentum=0.5, weight_decay=0.01)
+        state = trainer.init(rbm, RandomStream(0))
+        with mock.patch.object(kernels, "SPARSE_BELOW", below):
+            for _ in range(2):
+                state, info = trainer.step(state, batch(v))
+        assert isinstance(kernels.compress(info.model), kernels.SparseRows)
+        results.append(rbm)
+    for (name, one), other in zip(results[0].named_parameters(), results[1].parameters(), strict=True):
+        # A sum of 400 float32 numbers of about 1/10 each, in another order; no sample lies so close to its threshold.
+        assert torch.allclose(one, other, rtol=0, atol=400 * SINGLE), name
+
+
+@every_kind
+@pytest.mark.parametrize("method", ["cd", "pcd"])
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_a_saved_state_goes_on_to_the_same_bits(
+    momentum: float, method: str, visible: str, make_rbm: MakeRBM, tmp_path: Path
+) -> None:
+    v = make_rbm(visible).visible.sample(torch.zeros(20, 4), RandomStream(1))
+    trainer = ContrastiveLearning(method, 2, 15, momentum=momentum)  # type: ignore[arg-type]
+    state = trainer.init(make_rbm(visible), RandomStream(0))
+    for _ in range(2):
+        state, _ = trainer.step(state, batch(v))
+    write_tree(tmp_path / "state", trainer.to_tree(state), "state")
+    restored = trainer.from_tree(make_rbm(visible, seed=9), read_tree(tmp_path / "state", "state"))
+    for _ in range(3):
+        state, info = trainer.step(state, batch(v))
+        restored, info_again = trainer.step(restored, batch(v))
+        assert torch.equal(info.model, info_again.model)
+    for (name, one), other in zip(state.rbm.named_parameters(), restored.rbm.parameters(), strict=True):
+        assert torch.equal(one, other), name
+    assert state.random == restored.random
+
+
+def test_a_step_leaves_its_batch_alone(make_rbm: MakeRBM) -> None:
+    v = make_rbm().visible.sample(torch.zeros(20, 4), RandomStream(1))
+    before = v.clone()
+    for method in ("cd", "pcd"):
+        first_step(ContrastiveLearning(method), make_rbm(), v)
+        assert torch.equal(v, before)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("method", "ml"),
+        ("steps", 0),
+        ("chains", 0),
+        ("learning_rate", 0.0),
+        ("learning_rate", -0.1),
+        ("learning_rate", math.inf),
+        ("learning_rate", math.nan),
+        ("momentum", 1.0),
+        ("momentum", -0.1),
+        ("momentum", math.nan),
+        ("weight_decay", -1.0),
+        ("weight_decay", math.nan),
+    ],
+)
+def test_an_option_out_of_its_range_is_refused(name: str, value: object) -> None:
+    # What the annotation itself excludes is caught by it under pytest.
+    with pytest.raises(Exception, match=name) as caught:
+        ContrastiveLearning(**{name: value})  # type: ignore[arg-type]
+    if name != "method":
+        assert isinstance(caught.value, OptionError)
+        assert str(caught.value).startswith(f"{name} = {value}: must be")
