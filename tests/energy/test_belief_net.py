@@ -78,12 +78,13 @@ def test_samples_of_one_layer_follow_the_machines_distribution(make_rbm: MakeRBM
     assert_distribution(which(rows, rbm.mean_v_from_h(states(3))), joint(rbm).sum(0))
 
 
-@pytest.mark.parametrize("depth", [2, 3])
+@pytest.mark.parametrize("depth", [2, 3, 4])
 def test_samples_of_a_stack_follow_the_distribution_it_defines(
     depth: int, make_rbm: MakeRBM, states: States, joint: Joint
 ) -> None:
     # p(h¹): the top machine's rows, sent down through the conditionals between.
-    layers = [make_rbm(sizes=sizes, scale=0.7, seed=i) for i, sizes in enumerate([(5, 3), (3, 3), (3, 2)][:depth])]
+    sizes = [(5, 3), *[(3, 3)] * (depth - 2), (3, 2)]
+    layers = [make_rbm(sizes=size, scale=1.2, seed=i) for i, size in enumerate(sizes)]
     p = joint(layers[-1]).sum(1)
     for layer in reversed(layers[1:-1]):
         table = joint(layer)

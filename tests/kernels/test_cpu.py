@@ -83,13 +83,14 @@ def test_every_draw_is_the_reference_to_the_bit(seed: int, position: int, row: i
     assert torch.equal(field, before)
 
 
-@pytest.mark.parametrize("count", [1, 3, 8])
+@pytest.mark.parametrize("count", [1, 2, 8])
 def test_the_number_of_threads_changes_nothing(count: int) -> None:
-    field = fields(37, 200, 0)
-    with threads(2):
-        expected = everything_drawn(kernels, field, 5, 6, 7)
+    # Large enough that every thread gets a share: small matrices are left to one.
+    field = fields(151, 500, 0)
     with threads(count):
-        assert_same_bits(everything_drawn(kernels, field, 5, 6, 7), expected)
+        here = everything_drawn(kernels, field, 5, 6, 7)
+    for name, expected in everything_drawn(reference, field, 5, 6, 7).items():
+        assert torch.equal(here[name], expected), name
 
 
 @settings(max_examples=15)

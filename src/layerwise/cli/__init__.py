@@ -16,7 +16,7 @@ from layerwise.cli.evaluate import evaluate
 from layerwise.cli.resume import resume
 from layerwise.cli.sample import sample
 from layerwise.cli.show import show
-from layerwise.cli.terminal import complain
+from layerwise.cli.terminal import complain, say
 from layerwise.cli.train import train
 from layerwise.cli.transform import transform
 from layerwise.errors import LayerwiseError
@@ -60,17 +60,22 @@ app.command(rich_help_panel=_USE)(transform)
 app.command(rich_help_panel=_USE)(sample)
 
 
-@app.callback(invoke_without_command=True)
-def _root(  # pyright: ignore[reportUnusedFunction]
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Show the version.", show_default=False)] = False,
-) -> None:
-    if version:
-        from importlib.metadata import version as installed
+def _say_version(wanted: bool) -> bool:
+    if wanted:
+        from importlib.metadata import version
 
-        typer.echo(f"layerwise {installed('layerwise')}")
-    elif context.invoked_subcommand is None:
-        typer.echo(context.get_help(), nl=False)
+        say(f"layerwise {version('layerwise')}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def _root(  # pyright: ignore[reportUnusedFunction]
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,8 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
     # typer has its own copy of click, or imports it, by version: this is ClickException in both.
     usage_error = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(list(sys.argv[1:] if arguments is None else arguments), prog_name="layerwise", standalone_mode=False)
+        code = app(given or ["--help"], prog_name="layerwise", standalone_mode=False)
     except Stopped as wish:
         complain(str(wish))
         return wish.exit_code
@@ -110,6 +116,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _in_one_line(problem: Any) -> str:
     """A mistake that typer found, and where its help is."""
-    context: typer.Context | None = getattr(problem, "ctx", None)
+    context = getattr(problem, "ctx", None)
     where = f"; see `{context.command_path} --help`" if context is not None else ""
     return f"{problem.format_message().rstrip('.')}{where}"

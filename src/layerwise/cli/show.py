@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from layerwise.cli.terminal import console, say, tell
+from layerwise.errors import RunError
 
 if TYPE_CHECKING:
     from layerwise.runs.folder import RunFolder
@@ -34,8 +35,11 @@ def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of 
     folder = RunFolder.open(run)
     recipe, metrics = folder.recipe(), Metrics.read(folder.metrics_path)
     results = [Result.from_line(line) for line in metrics.results()]
+    if folder.model_path.exists() and not results:
+        rule = "is damaged: the result of the course that made the model is missing"
+        raise RunError("metrics.jsonl", folder.metrics_path, rule, "use a copy of the run")
     screen, name = console(), Path(recipe.data.source).name
-    screen.print(table_of((str(run), ""), _told(recipe, folder), figures=False))
+    screen.print(table_of(("run", str(run)), _told(recipe, folder), figures=False))
     if curves := metrics.curves():
         screen.print(curve_table(curves))
     if results:

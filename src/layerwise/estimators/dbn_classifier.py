@@ -70,7 +70,7 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
         Of contrastive learning. A first layer of Gaussian units has a learning rate of 0.005.
     fine_tune_epochs : int, default=100
         Passes over the labelled rows, at least 1.
-    fine_tune_learning_rate, fine_tune_weight_decay : float, default=0.003, 0.0
+    fine_tune_learning_rate, fine_tune_weight_decay : float, default=0.01, 0.0
         Of fine-tuning (AdamW, the rate falling linearly to 0).
     dropout : float, default=0.2
         Share of each hidden layer's units that is silenced in a step of fine-tuning.
@@ -119,7 +119,7 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
     >>> from layerwise import DBNClassifier
     >>> X, X_test, y, y_test = train_test_split(*load_digits(return_X_y=True), random_state=0)
     >>> y[200:] = -1
-    >>> net = DBNClassifier(hidden=(128,), fine_tune_epochs=50, random_state=0).fit(X, y)
+    >>> net = DBNClassifier((128,), epochs=10, batch_size=20, fine_tune_epochs=40, random_state=0).fit(X, y)
     >>> net.score(X_test, y_test)
     0.9
     >>> net.sample(5, steps=10, random_state=0).shape
@@ -139,7 +139,7 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
         momentum: Number = 0.5,
         weight_decay: Number = 0.0002,
         fine_tune_epochs: Whole = 100,
-        fine_tune_learning_rate: Number = 0.003,
+        fine_tune_learning_rate: Number = 0.01,
         fine_tune_weight_decay: Number = 0.0,
         dropout: Number = 0.2,
         device: Choice = "auto",
@@ -305,7 +305,7 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
             # Without fine-tuning there would be no classifier.
             fine_tune_epochs=whole_number("fine_tune_epochs", self.fine_tune_epochs, least=1, remedy=_start_with(100)),
             fine_tune_learning_rate=number(
-                "fine_tune_learning_rate", self.fine_tune_learning_rate, above=0.0, remedy=_start_with(0.003)
+                "fine_tune_learning_rate", self.fine_tune_learning_rate, above=0.0, remedy=_start_with(0.01)
             ),
             fine_tune_weight_decay=number(
                 "fine_tune_weight_decay", self.fine_tune_weight_decay, least=0.0, remedy=_start_with(0)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from layerwise.kernels.arithmetic import quantile, sigmoid_of, unit, words_of_group
 from layerwise.kernels.layout import padded, row_by_row
+from layerwise.kernels.threads import launch
 from layerwise.kernels.vectors import matrix_at
 from layerwise.randomness import GROUP, RandomStream
 
@@ -92,9 +93,10 @@ def _drawn(field: Tensor, mean: Tensor | None, random: RandomStream, first_row: 
     field = row_by_row(field)
     sample = padded(rows, columns)
     keep, keep_row = (0, sample.stride(0)) if mean is None else (mean.data_ptr(), mean.stride(0))
-    _draw(
+    launch(
+        _draw, rows * columns,
         rows, columns, field.data_ptr(), field.stride(0), keep, keep_row, sample.data_ptr(), sample.stride(0),
-        np.uint64(random.seed), random.take(), first_row, torch.get_num_threads(),
+        np.uint64(random.seed), random.take(), first_row,
     )  # fmt: skip
     return sample
 
@@ -103,7 +105,8 @@ def sigmoid(field: Tensor) -> Tensor:
     """See :func:`layerwise.kernels.sigmoid`."""
     rows, columns = field.shape
     field, mean = row_by_row(field), padded(rows, columns)
-    _sigmoid(rows, columns, field.data_ptr(), field.stride(0), mean.data_ptr(), mean.stride(0), torch.get_num_threads())
+    sizes = rows, columns
+    launch(_sigmoid, rows * columns, *sizes, field.data_ptr(), field.stride(0), mean.data_ptr(), mean.stride(0))
     return mean
 
 
@@ -132,7 +135,7 @@ def mean_and_bernoulli(field: Tensor, random: RandomStream, first_row: int = 0) 
 
 def _filled(rows: int, columns: int, gaussian: bool, random: RandomStream, first_row: int) -> Tensor:
     out = torch.empty(rows, columns)
-    _fill(out.numpy(), gaussian, np.uint64(random.seed), random.take(), first_row, torch.get_num_threads())
+    launch(_fill, rows * columns, out.numpy(), gaussian, np.uint64(random.seed), random.take(), first_row)
     return out
 
 

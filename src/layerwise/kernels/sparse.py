@@ -12,12 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numba import njit, prange
 from numpy.typing import NDArray
 from torch import Tensor
 
 from layerwise.kernels.layout import TILE, lend, padded, row_by_row, tiles_in, whole_tiles
+from layerwise.kernels.threads import launch
 from layerwise.kernels.vectors import add_rows, matrix_at
 
 __all__ = ["Listed", "ascend", "list_rows", "multiply"]
@@ -41,36 +41,34 @@ class Listed:
 
 @njit(parallel=True, cache=True)
 def _list_rows(values, stride, columns, most, index, value, start, threads):
-    """List the rows unless a thread finds more than its share of ``most`` entries; return whether they were listed."""
+    """List the rows unless they have more than ``most`` entries; return whether they were listed."""
     rows, blocks = start.shape[0], start.shape[1] - 1
-    listed = np.ones(threads, np.bool_)
+    counts = np.zeros(rows, np.int32)
     matrix = matrix_at(values, rows, stride)
     for thread in prange(threads):
-        low, high = rows * thread // threads, rows * (thread + 1) // threads
-        total = 0
-        for i in range(low, high):
+        for i in range(rows * thread // threads, rows * (thread + 1) // threads):
             row = matrix[i]
             count = np.int32(0)
             for j in range(columns):
                 count += np.int32(1) if row[j] != ZERO else np.int32(0)
-            total += count
-        if total * rows > most * (high - low):
-            listed[thread] = False
-        else:
-            for i in range(low, high):
-                row = matrix[i]
-                where, what = index[i], value[i]
-                found = 0
-                for b in range(blocks):
-                    start[i, b] = found
-                    # Each entry is written where the next non-zero one belongs, without a branch: a wrong guess of
-                    # the processor's costs more than a store. The list has one place more than the row has columns.
-                    for j in range(b * BLOCK, min(columns, (b + 1) * BLOCK)):
-                        where[found] = j
-                        what[found] = row[j]
-                        found += 1 if row[j] != ZERO else 0
-                start[i, blocks] = found
-    return listed.all()
+            counts[i] = count
+    if counts.sum() > most:
+        return False
+    for thread in prange(threads):
+        for i in range(rows * thread // threads, rows * (thread + 1) // threads):
+            row = matrix[i]
+            where, what = index[i], value[i]
+            found = 0
+            for b in range(blocks):
+                start[i, b] = found
+                # Each entry is written where the next non-zero one belongs, without a branch: a wrong guess of the
+                # processor's costs more than a store. The list has one place more than the row has columns.
+                for j in range(b * BLOCK, min(columns, (b + 1) * BLOCK)):
+                    where[found] = j
+                    what[found] = row[j]
+                    found += 1 if row[j] != ZERO else 0
+            start[i, blocks] = found
+    return True
 
 
 @njit(inline="always")
@@ -162,12 +160,13 @@ def _ascend(
 
 
 def list_rows(values: Tensor, most: int) -> Listed | None:
-    """List a matrix by rows, or return None if more than about ``most`` of its entries are not zero."""
+    """List a matrix by rows, or return None if more than ``most`` of its entries are not zero."""
     rows, columns = values.shape
     values = row_by_row(values)
     index, value = lend(rows, columns + 1, np.uint32), lend(rows, columns + 1)
     start = np.empty((rows, -(-columns // BLOCK) + 1), np.int64)
-    if not _list_rows(values.data_ptr(), values.stride(0), columns, most, index, value, start, torch.get_num_threads()):
+    listed = launch(_list_rows, rows * columns, values.data_ptr(), values.stride(0), columns, most, index, value, start)
+    if not listed:
         return None
     return Listed((rows, columns), index, value, start)
 
@@ -177,9 +176,10 @@ def multiply(listed: Listed, dense: Tensor, bias: Tensor) -> Tensor:
     dense, bias = whole_tiles(dense), bias.contiguous()
     columns = dense.shape[1]
     out = padded(listed.shape[0], columns)
-    _multiply(
+    launch(
+        _multiply, listed.shape[0] * columns,
         listed.index, listed.value, listed.start, dense.data_ptr(), len(dense), dense.stride(0), bias.data_ptr(),
-        columns, lend(listed.shape[0], out.stride(0)), out.data_ptr(), out.stride(0), torch.get_num_threads(),
+        columns, lend(listed.shape[0], out.stride(0)), out.data_ptr(), out.stride(0),
     )  # fmt: skip
     return out
 
@@ -202,10 +202,11 @@ def ascend(
     columns, hidden = weights.shape
     both = len(right) + len(right_minus)
     moved = (0, weights.stride(0)) if velocity is None else (velocity.data_ptr(), velocity.stride(0))
-    _ascend(
+    launch(
+        _ascend, columns * hidden,
         left.index, left.value, left.start, right.data_ptr(),
         left_minus.index, left_minus.value, left_minus.start, right_minus.data_ptr(),
         right.stride(0), right_minus.stride(0), lend(columns, both + 1, np.uint32), lend(columns, both + 1),
         weights.data_ptr(), weights.stride(0), *moved, F(rate), F(momentum), F(decay),
-        columns, tiles_in(hidden), torch.get_num_threads(),
+        columns, tiles_in(hidden),
     )  # fmt: skip

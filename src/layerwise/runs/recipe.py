@@ -269,6 +269,10 @@ def visible_for(rows: Rows) -> Literal["bernoulli", "gaussian"]:
     return "bernoulli" if float(rows.values.min()) >= 0 and float(rows.values.max()) <= 1 else "gaussian"
 
 
+FINE_TUNING_STEPS = 1500
+"""Below so many minibatches the upper layers' small slopes keep the network from the labels (MNIST's last 10,000)."""
+
+
 def defaults_for(rows: Rows | None, labels: int | None = None) -> dict[str, Any]:
     """Values of ``[training]`` that suit the data; every other one is the plan's own.
 
@@ -286,8 +290,10 @@ def defaults_for(rows: Rows | None, labels: int | None = None) -> dict[str, Any]
     if rows.n_columns < 400:  # smaller than 20 × 20 pixels
         chosen["hidden"] = [256, 256, 512] if rows.n_columns >= 32 else [64, 64]
     if len(rows) < 10_000:
-        # Few rows make few steps an epoch: a layer and the network still need some thousands of them.
-        chosen |= {"batch_size": 20, "momentum": 0.9, "epochs": 50, "fine_tune_epochs": 100}
+        # Few rows make few steps an epoch: a layer still needs some thousands of them.
+        chosen |= {"batch_size": 20, "momentum": 0.9, "epochs": 50}
+    batches = -(-(labels or len(rows)) // chosen.get("batch_size", 100))
+    chosen["fine_tune_epochs"] = max(30, min(300, FINE_TUNING_STEPS // batches))
     return chosen
 
 

@@ -1,0 +1,125 @@
+"""Whatever a user gets wrong is one clear line on stderr and exit code 2."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+
+Command = Any
+
+
+def refused(done: Any, *said: str) -> None:
+    assert done.code == 2, done
+    assert done.err.startswith("layerwise: ")
+    assert done.err.count("\n") == 1
+    assert "Traceback" not in done.err
+    for text in said:
+        assert text in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("trian", "No such command 'trian'. Did you mean 'train'?"),
+        ("train --label 3", "No such option: --label"),
+        ("train digits mnist", "unexpected extra argument"),
+        ("train --labels ten", "Invalid value for '--labels'"),
+        ("train --epochs -1", "--epochs = -1: must be at least 0"),
+        ("train --batch-size 0", "--batch-size = 0: must be at least 1"),
+        ("train --learning-rate nan", "--learning-rate = nan: must be a positive number"),
+        ("train --learning-rate 0", "--learning-rate = 0.0: must be a positive number"),
+        ("train --hidden 5,x", "--hidden = '5,x': must be whole numbers with commas between them"),
+        ("train --hidden 5,0", "--hidden = 0: every layer must have at least 1 unit"),
+        ("train --seed -1", "--seed = -1: must be at least 0"),
+        ("train --repeats 0", "--repeats = 0: must be at least 1"),
+        ("train --device tpu", "'--device'"),
+        ("train --visible spin", "'--visible'"),
+        ("train --labels 3", "labels = 3: must be from 10 (one label a class) to 1295"),
+        ("train --labels 0", "--labels = 0: must be a whole number, at least 1, or 'all'"),
+        ("train --target x", "target = 'x': names a column of a table"),
+        ("train digitz", "did you mean 'digits'?"),
+        ("train nothing.toml", "recipe = nothing.toml: cannot be read"),
+        ("train one.npz", "at least two classes"),
+        ("train nan.npy", "nan.npy, row 2, column 1 = nan"),
+        ("train broken.npz", "cannot be read as an .npz file"),
+        ("train --out full", "--out = full: is not empty"),
+        ("train --out full/file", "there is a file of that name"),
+        ("train --out full/file/run", "cannot write to full/file/run"),
+        ("resume", "Missing argument 'RUN'"),
+        ("resume nowhere", "RUN = nowhere: must be a run's folder"),
+        ("show full", "holds no recipe.toml"),
+        ("evaluate RUN nowhere.npy", "neither a built-in data set"),
+        ("evaluate RUN --target x", "--target = 'x': names a column of DATA"),
+        ("transform RUN digits", "Missing option"),
+        ("transform RUN digits -o codes.txt", "-o = codes.txt: must end in .npy, .npz, .csv or .parquet"),
+        ("transform RUN digits -o codes.npy --layer 3", "layer = 3: must be from 1 to 2"),
+        ("transform RUN digits -o full/file/codes.npy", "cannot write full/file/codes.npy"),
+        ("sample RUN -o s.gif", "-o = s.gif: must end in .png or .npy"),
+        ("sample RUN -o s.npy --count 0", "--count = 0: must be at least 1"),
+        ("sample RUN -o s.npy --steps 0", "--steps = 0: must be at least 1"),
+        ("sample TABLE -o s.png", "the rows of this run are no pictures"),
+    ],
+)
+def test_one_line(layerwise: Command, digits_run: Path, iris_run: Path, arguments: str, said: str) -> None:
+    rows = np.random.default_rng(0).random((30, 3))
+    np.savez("one.npz", X=rows, y=["a"] * 30)
+    np.savez("good.npz", X=rows)
+    Path("broken.npz").write_bytes(Path("good.npz").read_bytes()[:300])
+    rows[2, 1] = np.nan
+    np.save("nan.npy", rows)
+    Path("full").mkdir()
+    Path("full/file").write_text("")
+    places = {"RUN": digits_run, "TABLE": iris_run}
+    refused(layerwise(*(places.get(word, word) for word in arguments.split())), said)
+    assert not Path("runs").exists()  # nothing was begun
+
+
+def test_a_recipes_mistake_names_file_table_and_key(layerwise: Command) -> None:
+    Path("mine.toml").write_text('[data]\nsource = "digits"\n[training]\nhiden = [3]\n')
+    refused(layerwise("train", "mine.toml"), "mine.toml, [training] hiden", "did you mean 'hidden'?")
+
+
+def test_divergence_is_one_line(layerwise: Command, tiny: tuple[str, ...]) -> None:
+    done = layerwise("train", *tiny, "--learning-rate", 1e30, "--out", "run")
+    refused(done, "layer 1: ", "lower the learning rate")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "recipe.toml", "metrics.jsonl"])
+def test_a_damaged_run_says_which_file(layerwise: Command, digits_run: Path, name: str) -> None:
+    shutil.copytree(digits_run, "run")
+    path = Path("run") / name
+    path.write_bytes(path.read_bytes()[:100])
+    refused(layerwise("show", "run"), name, "damaged")
+    path.unlink()
+    refused(layerwise("resume", "run")) if name != "model.safetensors" else None
+
+
+def test_a_full_disk_is_one_line_and_what_was_there_stays(
+    layerwise: Command, digits_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("codes.npy").write_bytes(b"earlier")
+
+    def full(handle: int) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    refused(layerwise("transform", digits_run, "digits", "-o", "codes.npy"), "No space left on device")
+    refused(layerwise("train", "--out", "run"), "No space left on device")
+    assert Path("codes.npy").read_bytes() == b"earlier"
+
+
+def test_a_terminal_that_knows_no_signs_gets_question_marks(digits_run: Path) -> None:
+    import subprocess
+    import sys
+
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "layerwise", "show", str(digits_run)]
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"this network" in done.stdout

@@ -1,0 +1,67 @@
+"""Ctrl-C and ``layerwise resume``, with a real process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LONG = ("--labels", "40", "--hidden", "12,8", "--epochs", "100", "--fine-tune-epochs", "5", "--batch-size", "200")
+
+
+def wait_for(path: Path, process: subprocess.Popen[str], lines: int) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if path.exists() and len(path.read_text().splitlines()) >= lines:
+            return
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    raise AssertionError("the run did not begin in time")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_with_a_checkpoint_and_resume_goes_on_to_the_same_bits(
+    tmp_path: Path, layerwise: Any, number: signal.Signals, code: int
+) -> None:
+    train = [sys.executable, "-m", "layerwise", "train", "--out", "run", *LONG]
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        train, cwd=tmp_path, env=one_thread, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_for(tmp_path / "run" / "metrics.jsonl", process, lines=3)
+    process.send_signal(number)
+    process.send_signal(number)  # a second one does no harm
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, (out, err)
+    assert err == "layerwise: stopped, and a checkpoint is written; go on with: layerwise resume run\n"
+    shown = layerwise("show", "run")
+    assert "not finished: after epoch" in shown.out
+    assert "go on with: layerwise resume run" in shown.out
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+    early = layerwise("evaluate", "run")
+    assert (early.code, "has no model yet" in early.err) == (2, True)
+    assert layerwise("resume", "run").code == 0
+    assert layerwise("train", "--out", "whole", *LONG).code == 0
+    whole = (tmp_path / "whole" / "model.safetensors").read_bytes()
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == whole
+
+
+def test_a_finished_run_says_so(layerwise: Any, digits_run: Path) -> None:
+    done = layerwise("resume", digits_run)
+    assert done.code == 0
+    assert "is finished; its report:" in done.out
+
+
+def test_ctrl_c_outside_of_training_is_one_line(layerwise: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("layerwise.runs.job.open_data", interrupted)
+    done = layerwise("train", "digits")
+    assert (done.code, done.out, done.err) == (130, "", "layerwise: interrupted\n")
