@@ -20,6 +20,8 @@ demo: $(INSTALLED)
 	@rm -rf runs/demo
 	$(BIN)/layerwise train digits --labels 100 --out runs/demo
 
+# Idle threads of numba and torch wait asleep: spinning, they take the cores from each other on a busy machine.
+test: export OMP_WAIT_POLICY = passive
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
 

@@ -196,13 +196,13 @@ def test_what_lies_beside_the_weights_is_left_alone() -> None:
 @pytest.mark.parametrize("uneven", [False, True], ids=["even", "dense rows first"])
 def test_the_number_of_threads_changes_nothing(uneven: bool) -> None:
     # Large enough that every thread gets a share: small matrices are left to one.
+    plus, minus = phase(200, 300, 260, 0.15, 1, "signed"), phase(160, 300, 260, 0.1, 2, "signed")
+    if uneven:
+        plus[0][:32] = 1.0  # 0.23 in all rows together, far more in the first half of them
+        plus[0][120:] = 0.0
     results = []
     for count in (1, 2, 3):
         with threads(count):
-            plus, minus = phase(200, 300, 260, 0.15, 1, "signed"), phase(160, 300, 260, 0.1, 2, "signed")
-            if uneven:
-                plus[0][:32] = 1.0  # 0.23 in all rows together, far more in the first half of them
-                plus[0][120:] = 0.0
             assert isinstance(compress(plus[0]), SparseRows)
             product = kernels.product(compress(plus[0]), couplings((300, 260), 1), torch.ones(260))
             results.append((product, *assert_ascent_is_right(plus, minus, 0.1, 0.5, 0.01)))

@@ -11,7 +11,8 @@ import torch
 
 from layerwise.data import Rows
 from layerwise.errors import OptionError
-from layerwise.runs.recipe import Draft, defaults_for, located, visible_for
+from layerwise.runs.draft import Draft, located
+from layerwise.runs.recipe import defaults_for, visible_for
 from layerwise.training.course import Plan
 
 HERE = Path("somewhere/recipe.toml")

@@ -154,9 +154,9 @@ def train(
     - layerwise train iris.csv --target species
     - layerwise train runs/mnist-1/recipe.toml --seed 7
     """
+    from layerwise.runs.draft import Draft
     from layerwise.runs.folder import RunFolder
     from layerwise.runs.job import Job, begin, settle
-    from layerwise.runs.recipe import Draft
 
     is_recipe = Path(data).suffix.lower() == ".toml"
     draft = Draft.from_file(Path(data)) if is_recipe else Draft()
@@ -193,7 +193,7 @@ def train(
 
 def _source(data: str) -> str:
     """A path made absolute, so that the run can be resumed from anywhere; what is no path yet as it was written."""
-    from layerwise.runs.recipe import located
+    from layerwise.runs.draft import located
 
     return located(data, Path.cwd()) if Path(data).expanduser().exists() else data
 

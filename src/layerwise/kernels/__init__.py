@@ -63,14 +63,8 @@ def _module(name: str) -> Any:
     return import_module(f"layerwise.kernels.{name}")
 
 
-def _drawing(tensor: Tensor) -> Any:
-    """The module whose draws serve a tensor; float64 has the reference only."""
-    if tensor.dtype != torch.float32:
-        return reference
-    return _module("cpu") if tensor.is_cpu else _module("cuda") if tensor.is_cuda else reference
-
-
-def _filling(device: torch.device) -> Any:
+def _on(device: torch.device) -> Any:
+    """The module that serves a device."""
     return _module(device.type) if device.type in ("cpu", "cuda") else reference
 
 
@@ -160,8 +154,8 @@ def _dense(rows: Tensor | SparseRows) -> Tensor:
 
 
 def sigmoid(field: Tensor) -> Tensor:
-    """1 / (1 + exp(-field)): the mean that :func:`bernoulli` draws with."""
-    return _drawing(field).sigmoid(field)
+    """1 / (1 + exp(-field)): the mean that :func:`bernoulli` draws with, rounded to the field's precision."""
+    return _on(field.device).sigmoid(field) if field.dtype == torch.float32 else torch.sigmoid(field)
 
 
 def bernoulli(field: Tensor, random: RandomStream, first_row: int = 0) -> Tensor:
@@ -180,12 +174,16 @@ def bernoulli(field: Tensor, random: RandomStream, first_row: int = 0) -> Tensor
     -------
     Tensor of shape (rows, units)
     """
-    return _drawing(field).bernoulli(field, random, first_row)
+    if field.dtype != torch.float32:
+        return bernoulli(field.to(torch.float32), random, first_row).to(field.dtype)
+    return _on(field.device).bernoulli(field, random, first_row)
 
 
 def mean_and_bernoulli(field: Tensor, random: RandomStream, first_row: int = 0) -> tuple[Tensor, Tensor]:
     """``sigmoid(field)`` and what :func:`bernoulli` draws with it, in one pass."""
-    return _drawing(field).mean_and_bernoulli(field, random, first_row)
+    if field.dtype != torch.float32:
+        return sigmoid(field), bernoulli(field, random, first_row)
+    return _on(field.device).mean_and_bernoulli(field, random, first_row)
 
 
 def uniform(
@@ -193,7 +191,7 @@ def uniform(
 ) -> Tensor:
     """Odd multiples of 2⁻²⁴ in (0, 1), of shape (rows, columns), float32. One position is taken."""
     device = torch.device(device)
-    return _filling(device).uniform(rows, columns, random, first_row, str(device))
+    return _on(device).uniform(rows, columns, random, first_row, str(device))
 
 
 def normal(
@@ -201,4 +199,4 @@ def normal(
 ) -> Tensor:
     """Standard normal numbers of shape (rows, columns), float32. One position is taken."""
     device = torch.device(device)
-    return _filling(device).normal(rows, columns, random, first_row, str(device))
+    return _on(device).normal(rows, columns, random, first_row, str(device))

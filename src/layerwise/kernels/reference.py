@@ -122,7 +122,8 @@ def normal(rows: int, columns: int, random: RandomStream, first_row: int = 0, de
     """Standard normal numbers: the quantile function at :func:`uniform`, whose farthest lies at 5.3 deviations."""
     x = 2.0 * uniform(rows, columns, random, first_row, device) - 1.0
     w = -logarithm((1.0 - x) * (1.0 + x))
-    centre, tail = w - 2.5, torch.sqrt(w) - 3.0
+    # By way of float64: torch's own root of a float32 is not always the nearest one.
+    centre, tail = w - 2.5, torch.sqrt(w.double()).float() - 3.0
     near, far = torch.full_like(x, QUANTILE_CENTRE[0]), torch.full_like(x, QUANTILE_TAIL[0])
     for c, t in zip(QUANTILE_CENTRE[1:], QUANTILE_TAIL[1:], strict=True):
         near = near * centre + c

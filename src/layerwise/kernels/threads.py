@@ -1,6 +1,6 @@
 """How many threads a kernel gets: as many as torch uses, and no more than its work is worth."""
 
-# pyright: basic
+# pyright: basic, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 from typing import Any
@@ -11,7 +11,7 @@ from numba import config, get_num_threads, set_num_threads
 __all__ = ["launch"]
 
 SHARE = 8192
-"""Numbers a thread must have to go through: waking a second one costs as much as that, and far more on a busy machine."""
+"""Numbers a thread must have: waking a second one costs as much as these, and far more where it is busy."""
 
 
 def launch(kernel: Any, work: int, *arguments: Any) -> Any:

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layerwise.errors import InputError, OptionError, RunError, StorageError
-from layerwise.runs.recipe import Draft, Recipe
+from layerwise.runs.draft import Draft
+from layerwise.runs.recipe import Recipe
 
 __all__ = ["RunFolder"]
 

@@ -16,6 +16,7 @@ from layerwise.data.rows import Dataset
 from layerwise.errors import Interrupted, OptionError, RunError
 from layerwise.randomness import RandomStream
 from layerwise.runs.division import Division, divide
+from layerwise.runs.draft import Draft
 from layerwise.runs.findings import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, Findings, LayerFinding
 from layerwise.runs.fingerprint import open_data
 from layerwise.runs.folder import RunFolder
@@ -23,7 +24,7 @@ from layerwise.runs.metrics import Metrics
 from layerwise.runs.model import Model
 from layerwise.runs.portrait import outline, portray
 from layerwise.runs.progress import Display
-from layerwise.runs.recipe import Draft, Recipe
+from layerwise.runs.recipe import Recipe
 from layerwise.runs.report import render
 from layerwise.runs.result import Result
 from layerwise.runs.scores import accuracy, logistic_regression
