@@ -220,7 +220,8 @@ def headers() -> st.SearchStrategy[Any]:
 def with_header(tree: str) -> bytes:
     """A file without tensors whose checksum is right, whatever its tree is."""
     checksum = hashlib.blake2b(tree.encode(), digest_size=16).hexdigest()
-    return save({}, {"format": "layerwise-tree-1", "kind": "tree", "checksum": checksum, "tree": tree})
+    about = {"format": "layerwise-tree-1", "kind": "tree", "checksum": checksum, "tree": tree}
+    return save({}, {"layerwise": json.dumps(about)})
 
 
 def test_such_a_file_is_read_where_its_tree_is_one(tmp_path: Path) -> None:

@@ -117,8 +117,7 @@ def test_three_ways_to_the_exact_gradient_agree(visible: str, make_rbm: MakeRBM,
     exact, differences = by_autograd(rbm, v, hidden), by_finite_differences(rbm, v, hidden)
     assert formula.keys() == exact.keys() == dict(rbm.named_parameters()).keys()
     for name, gradient in exact.items():
-        # Means of hidden units are float32 numbers, also where all else is float64.
-        assert torch.allclose(formula[name], gradient, rtol=1e-6, atol=8 * SINGLE), name
+        assert torch.allclose(formula[name], gradient, rtol=1e-10, atol=1e-10), name
         assert torch.allclose(differences[name], gradient, rtol=1e-6, atol=1e-8), name
 
 

@@ -22,8 +22,6 @@ from layerwise.units import UnitKind, kind_named
 SIGMAS = 5.0
 """So many of its own standard errors may a statistic lie from what it must be: by chance once in 2 million."""
 SIGNIFICANCE = 1e-6
-SINGLE = 2.0**-23
-"""Draws and the means they are made with are float32, whatever the type of the field."""
 SIZE = 3
 
 every_kind = pytest.mark.parametrize("kind", sorted(UnitKind.kinds))
@@ -92,8 +90,7 @@ def test_the_mean_is_the_expectation_and_the_derivative_of_the_cumulant(kind: st
     units, field = units_of(kind), fields()
     mean = units.mean(field)
     derivative = gradient(units.cumulant, field).detach()
-    tolerance = {"rtol": 4 * SINGLE, "atol": 4 * SINGLE}
-    assert torch.allclose(mean, derivative, **tolerance)
+    assert torch.allclose(mean, derivative, rtol=1e-10, atol=1e-10)
     step = 1e-5
     for i in range(SIZE):
         shift = torch.zeros_like(field)
@@ -103,7 +100,7 @@ def test_the_mean_is_the_expectation_and_the_derivative_of_the_cumulant(kind: st
         unit = alone(units, i)
         values, weights = values_taken(unit)
         expected = [(probabilities(unit, float(f), values, weights)[0] @ values) for f in field[:, i]]
-        assert torch.allclose(mean[:, i], torch.stack(expected), **tolerance)
+        assert torch.allclose(mean[:, i], torch.stack(expected), rtol=1e-10, atol=1e-10)
 
 
 @every_kind
@@ -223,7 +220,7 @@ def test_expected_statistics_are_expectations_and_derivatives_of_the_cumulant(ki
                 return functional_call(_Cumulant(units), {f"units.{name}": p}, from_outside[row : row + 1])
 
             derivative = gradient(cumulant, parameter)
-            assert torch.allclose(expected[name][row], derivative, rtol=8 * SINGLE, atol=8 * SINGLE), name
+            assert torch.allclose(expected[name][row], derivative, rtol=1e-10, atol=1e-10), name
     for i in range(SIZE):
         unit = alone(units, i)
         values, weights = values_taken(unit)
@@ -231,9 +228,7 @@ def test_expected_statistics_are_expectations_and_derivatives_of_the_cumulant(ki
         for row in range(len(field)):
             p, _ = probabilities(unit, float(field[row, i]), values, weights)
             for name in expected:
-                assert torch.isclose(
-                    expected[name][row, i], p @ of_values[name][:, 0], rtol=8 * SINGLE, atol=8 * SINGLE
-                )
+                assert torch.isclose(expected[name][row, i], p @ of_values[name][:, 0], rtol=1e-10, atol=1e-10)
 
 
 @every_kind

@@ -16,7 +16,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from torch import Tensor
 
-from layerwise.kernels.layout import TILE, lend, padded, row_by_row, tiles_in, whole_tiles
+from layerwise.kernels.layout import TILE, lend, padded, row_by_row, whole_tiles
 from layerwise.kernels.threads import launch
 from layerwise.kernels.vectors import add_rows, matrix_at
 
@@ -120,8 +120,9 @@ def _list_columns(index, value, start, low, high, scale, where, what, count):
 def _ascend(
     plus_index, plus_value, plus_start, plus_right, minus_index, minus_value, minus_start, minus_right,
     right_row, minus_right_row, where, what, weights, weights_row, velocity, velocity_row, rate, momentum, decay,
-    columns, tiles, threads,
+    columns, hidden, threads,
 ):  # fmt: skip
+    tiles = (hidden + TILE - 1) // TILE
     blocks = plus_start.shape[1] - 1
     plus_right = matrix_at(plus_right, plus_start.shape[0], right_row)
     minus_right = matrix_at(minus_right, minus_start.shape[0], minus_right_row)
@@ -148,14 +149,15 @@ def _ascend(
             for j in range(low * BLOCK, min(columns, high * BLOCK)):
                 add_rows(total, nothing, 0, plus_right, c, where[j], what[j], 0, middle[j])
                 add_rows(total, total, 0, minus_right, c, where[j], what[j], middle[j], end[j])
-                w = weights[j, c : c + TILE]
+                width = min(TILE, hidden - c)  # what lies beside the couplings may be somebody else's
+                w = weights[j, c : c + width]
                 if moving:
-                    v = velocities[j, c : c + TILE]
-                    for q in range(TILE):
+                    v = velocities[j, c : c + width]
+                    for q in range(width):
                         v[q] = momentum * v[q] + (total[q] - decay * w[q])
                         w[q] += rate * v[q]
                 else:
-                    for q in range(TILE):
+                    for q in range(width):
                         w[q] += rate * (total[q] - decay * w[q])
 
 
@@ -208,5 +210,5 @@ def ascend(
         left_minus.index, left_minus.value, left_minus.start, right_minus.data_ptr(),
         right.stride(0), right_minus.stride(0), lend(columns, both + 1, np.uint32), lend(columns, both + 1),
         weights.data_ptr(), weights.stride(0), *moved, F(rate), F(momentum), F(decay),
-        columns, tiles_in(hidden),
+        columns, hidden,
     )  # fmt: skip

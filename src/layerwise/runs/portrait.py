@@ -141,7 +141,7 @@ def _facts(recipe: Recipe, repeats: int, seconds: float) -> dict[str, str]:
 def duration(seconds: float) -> str:
     """A length of time for people.
 
-    >>> duration(7.25), duration(75), duration(7500)
+    >>> duration(7.25), duration(75.0), duration(7500.0)
     ('7.2 s', '1 min 15 s', '2 h 5 min')
     """
     if seconds < 60:

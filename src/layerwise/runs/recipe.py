@@ -1,8 +1,8 @@
 """What a run is told: the data, the course, the seed.
 
 A recipe is a TOML file of three tables. ``[training]`` has the fields of :class:`~layerwise.training.course.Plan`, each
-under its own name. A recipe is complete; what a person left out (:mod:`~layerwise.runs.draft`) was chosen for the data by
-:func:`defaults_for`. The one that is written into a run's folder makes the run again.
+under its own name. A recipe is complete: what a person left out (:mod:`layerwise.runs.draft`) was chosen for the data
+by :func:`defaults_for`. The one that is written into a run's folder makes the run again.
 """
 
 from __future__ import annotations

@@ -119,15 +119,19 @@ def write_tree(path: Path, tree: Mapping[str, Any], kind: str) -> None:
 
     tensors: dict[str, Tensor] = {}
     shape = json.dumps(_flatten(tree, "", tensors))
-    header = {"format": _FORMAT, "kind": kind, "checksum": _checksum(shape, tensors), "tree": shape}
+    about = {"format": _FORMAT, "kind": kind, "checksum": _checksum(shape, tensors), "tree": shape}
+    # One entry: safetensors writes several in an order that differs from process to process.
+    header = {"layerwise": json.dumps(about)}
     write_atomically(path, save(tensors, header))
 
 
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     from safetensors import safe_open
 
     with cast(Any, safe_open(path, framework="pt", device="cpu")) as file:
-        return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        about: object = json.loads((file.metadata() or {}).get("layerwise", "{}"))
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return cast("dict[str, Any]", about) if isinstance(about, dict) else {}, tensors
 
 
 def read_tree(path: Path, kind: str) -> dict[str, Any]:
@@ -144,12 +148,12 @@ def read_tree(path: Path, kind: str) -> dict[str, Any]:
         raise RunError("file", path, "does not exist", "name the folder of a run")
     try:
         header, tensors = _read(path)
-    except (SafetensorError, OSError, ValueError, RuntimeError) as problem:
+    except (SafetensorError, OSError, ValueError, RuntimeError, RecursionError) as problem:
         raise RunError("file", path, f"is damaged and cannot be read ({problem})", "use a copy of it") from problem
     if header.get("format") != _FORMAT or header.get("kind") != kind:
         received = f"{header.get('format')} / {header.get('kind')}"
         raise RunError("file", path, f"must hold a {kind} in the format {_FORMAT}, not {received}")
-    shape = header.get("tree", "")
+    shape = str(header.get("tree", ""))
     if header.get("checksum") != _checksum(shape, tensors):
         raise RunError("file", path, "is damaged: its checksum does not fit its content", "use a copy of it")
     try:
