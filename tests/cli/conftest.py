@@ -43,6 +43,7 @@ def layerwise(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setattr("layerwise.runs.job.render", lambda _: "<!doctype html>")
+    monkeypatch.setattr("layerwise.runs.portrait.SAMPLING_STEPS", 2)
 
     def run(*arguments: object) -> Outcome:
         capsys.readouterr()
@@ -56,6 +57,7 @@ def layerwise(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
 def _train(*arguments: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("layerwise.runs.job.render", lambda _: "<!doctype html>")
+        patch.setattr("layerwise.runs.portrait.SAMPLING_STEPS", 2)
         assert main(["train", *arguments, *TINY]) == 0
 
 

@@ -5,6 +5,7 @@ Exit codes: 0; 2 for a user's mistake, with one line on stderr; 130 after Ctrl-C
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, cast
@@ -91,6 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code.
     """
+    # Before torch is imported: numba and torch each keep threads, which spin while they wait unless they are told to
+    # sleep, and take the cores from each other (docs/design_notes.md).
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # A terminal that knows no "±" shall see a question mark, not a traceback.
