@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -64,8 +65,14 @@ def _module(name: str) -> Any:
 
 
 def _on(device: torch.device) -> Any:
-    """The module that serves a device."""
-    return _module(device.type) if device.type in ("cpu", "cuda") else reference
+    """The module that serves a device: the reference where nothing faster is there, such as a GPU without Triton."""
+    if device.type == "cpu" or (device.type == "cuda" and find_spec("triton") is not None):
+        return _module(device.type)
+    return reference
+
+
+def _differentiated(*tensors: Tensor) -> bool:
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
 def compress(values: Tensor) -> Tensor | SparseRows:
@@ -93,7 +100,7 @@ def product(rows: Tensor | SparseRows, weights: Tensor, bias: Tensor) -> Tensor:
         if _single_on_cpu(weights, bias):
             return _module("sparse").multiply(rows.listed, weights, bias)
         rows = rows.dense
-    if _single_on_cpu(rows, weights, bias) and not torch.is_grad_enabled():
+    if _single_on_cpu(rows, weights, bias) and not _differentiated(rows, weights, bias):
         return torch.addmm(bias, rows, weights, out=padded(len(rows), weights.shape[1]))
     return reference.product(rows, weights, bias)
 
@@ -155,7 +162,9 @@ def _dense(rows: Tensor | SparseRows) -> Tensor:
 
 def sigmoid(field: Tensor) -> Tensor:
     """1 / (1 + exp(-field)): the mean that :func:`bernoulli` draws with, rounded to the field's precision."""
-    return _on(field.device).sigmoid(field) if field.dtype == torch.float32 else torch.sigmoid(field)
+    if field.dtype != torch.float32 or _differentiated(field):
+        return torch.sigmoid(field)
+    return _on(field.device).sigmoid(field)
 
 
 def bernoulli(field: Tensor, random: RandomStream, first_row: int = 0) -> Tensor:

@@ -129,7 +129,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     from safetensors import safe_open
 
     with cast(Any, safe_open(path, framework="pt", device="cpu")) as file:
-        about: object = json.loads((file.metadata() or {}).get("layerwise", "{}"))
+        metadata = cast("dict[str, str]", file.metadata() or {})
+        about: object = json.loads(metadata.get("layerwise", "{}"))
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     return cast("dict[str, Any]", about) if isinstance(about, dict) else {}, tensors
 
