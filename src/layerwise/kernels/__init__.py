@@ -66,9 +66,14 @@ def _module(name: str) -> Any:
 
 def _on(device: torch.device) -> Any:
     """The module that serves a device: the reference where nothing faster is there, such as a GPU without Triton."""
-    if device.type == "cpu" or (device.type == "cuda" and find_spec("triton") is not None):
+    if device.type == "cpu" or (device.type == "cuda" and _triton_is_there()):
         return _module(device.type)
     return reference
+
+
+@cache
+def _triton_is_there() -> bool:
+    return find_spec("triton") is not None
 
 
 def _differentiated(*tensors: Tensor) -> bool:
