@@ -40,7 +40,7 @@ __all__ = [
 SPARSE_BELOW = 0.25
 """Density under which the products skip zeros; they break even with the dense ones near 0.3 (docs/design_notes.md)."""
 SMALLEST_SPARSE = 32 * 1024
-"""Multiply-adds saved by skipping must exceed this, or the call costs more than the product."""
+"""Numbers of a batch below which listing it costs more than its products."""
 
 
 @dataclass(slots=True)
