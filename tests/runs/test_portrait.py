@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from layerwise.data import Rows
+from layerwise.data import Preparation, Rows
 from layerwise.runs.division import Division, divide
 from layerwise.runs.findings import THIS_NETWORK, Findings
 from layerwise.runs.fingerprint import open_data
 from layerwise.runs.folder import RunFolder
 from layerwise.runs.metrics import Metrics
 from layerwise.runs.model import Model
-from layerwise.runs.portrait import outline, portray
+from layerwise.runs.portrait import _as_seen, outline, portray
 from layerwise.runs.recipe import Recipe
 from layerwise.runs.result import Result
 
@@ -74,3 +76,11 @@ def test_reconstructions_show_every_class_first(findings: Findings, division: Di
     ]
     assert rows.labels is not None
     assert sorted(rows.labels[places].tolist()) == list(range(10))
+
+
+def test_pictures_of_gaussian_units_are_shown_from_black_to_white(model: Model, division: Division) -> None:
+    """Gaussian units see standardised pixels; a person sees grey levels."""
+    gaussian = replace(model, preparation=Preparation.fit(division.learning, "gaussian"))
+    prepared = gaussian.preparation.prepare(division.test.values[:5])
+    assert float(prepared.min()) < 0
+    np.testing.assert_allclose(_as_seen(prepared, gaussian) * 16, division.test.values[:5], atol=1e-4)

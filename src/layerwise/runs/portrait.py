@@ -6,9 +6,11 @@ import platform
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from layerwise.data.classes import UNLABELLED
 from layerwise.data.rows import Rows
@@ -82,9 +84,9 @@ def portray(findings: Findings, model: Model, division: Division, seed: int) -> 
         picture=model.picture,
         column_names=model.columns,
         filters=model.net.layers[0].weights[:, : room.FILTERS].T.contiguous().numpy(),
-        inputs=shown.numpy(),
-        reconstructions={d: model.net.reconstruct(shown, d).numpy() for d in range(1, model.depth + 1)},
-        samples=samples.numpy(),
+        inputs=_as_seen(shown, model),
+        reconstructions={d: _as_seen(model.net.reconstruct(shown, d), model) for d in range(1, model.depth + 1)},
+        samples=_as_seen(samples, model),
         codes=tuple(Plane.of(model.codes(coded, depth)) for depth in range(1, model.depth + 1)),
         code_labels=coded.labels,
         classes=model.classes,
@@ -101,12 +103,20 @@ def _with_mistakes(findings: Findings, model: Model, scored: Rows | None) -> Fin
     confusion = np.bincount(scored.labels * count + predicted, minlength=count * count).reshape(count, count)
     wrong = np.flatnonzero(predicted != scored.labels)
     worst = wrong[np.argsort(-given[wrong, predicted[wrong]], kind="stable")][: room.MISTAKES]
-    rows = prepared_sample(scored.select(worst), model.preparation).numpy()
+    rows = _as_seen(prepared_sample(scored.select(worst), model.preparation), model)
     mistakes: list[Mistake] = []
     for row, place in zip(rows, worst.tolist(), strict=True):
         true, taken = int(scored.labels[place]), int(predicted[place])
         mistakes.append(Mistake(row, place, model.classes[true], model.classes[taken], float(given[place, taken])))
     return replace(findings, confusion=confusion, mistakes=tuple(mistakes))
+
+
+def _as_seen(prepared: Tensor, model: Model) -> npt.NDArray[Any]:
+    """Pictures from 0 (black) to 1 (white); other rows in the units that the layers see."""
+    if model.picture is None or model.preparation.kind == "bernoulli":
+        return prepared.numpy()
+    raw = model.preparation.restore(prepared)
+    return np.clip(raw / (model.full_scale or max(float(raw.max()), 1.0)), 0, 1)
 
 
 def _one_of_each(rows: Rows, count: int) -> npt.NDArray[np.int64]:
