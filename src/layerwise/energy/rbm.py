@@ -52,6 +52,7 @@ class RBM(nn.Module):
         # Rows that begin on a cache line: the sparse product reads them by whole vectors.
         self.weights = nn.Parameter(kernels.padded(*shape).zero_(), requires_grad=False)
         if weights is not None:
+            self.to(weights.dtype)  # double precision is kept where it is given
             self.weights.copy_(weights)
 
     def extra_repr(self) -> str:

@@ -24,6 +24,7 @@ LINE = 16
 LARGEST_KEPT = 16 * 2**20
 """Bytes; beyond this a page fault is a small part of the work."""
 KEPT_OF_A_SIZE = 8
+SIZES_KEPT = 64
 
 _spare: defaultdict[tuple[int, int], list[NDArray[np.float32]]] = defaultdict(list)
 
@@ -43,7 +44,9 @@ def _give_back(loan: weakref.ref[NDArray[Any]]) -> None:
     del _loans[id(loan)]
     rows, width = loan.block.shape
     spare = _spare[rows, width]
-    if len(spare) < KEPT_OF_A_SIZE:
+    if len(_spare) > SIZES_KEPT:
+        _spare.clear()  # most are sizes that nobody asks for any more; those in use come back by themselves
+    elif len(spare) < KEPT_OF_A_SIZE:
         spare.append(loan.block)
 
 
