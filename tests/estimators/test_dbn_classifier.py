@@ -24,7 +24,8 @@ from layerwise.energy import BeliefNet
 from layerwise.errors import DataError, DivergenceError, OptionError
 from layerwise.estimators import DBNClassifier, conversion
 from layerwise.training.contrastive import ContrastiveLearning
-from layerwise.training.course import Plan, TuningInfo
+from layerwise.training.course import TuningInfo
+from layerwise.training.plan import Plan
 from layerwise.training.pretraining import LayerInfo
 
 SMALL: dict[str, Any] = {"hidden": (8,), "epochs": 2, "fine_tune_epochs": 2, "random_state": 0}

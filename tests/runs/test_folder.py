@@ -47,7 +47,10 @@ def test_a_folder_that_may_not_be_written_to_is_a_matter_of_storage(tmp_path: Pa
         RunFolder.create(tmp_path / "run", "x")
 
 
-def test_what_is_no_run_is_refused_and_runs_beside_it_are_named(tmp_path: Path, recipe: Recipe) -> None:
+def test_what_is_no_run_is_refused_and_runs_beside_it_are_named(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the project's own runs/ is none of this test's business
     with pytest.raises(RunError, match=r"must be a run's folder.*make one with `layerwise train`"):
         RunFolder.open(tmp_path / "nothing")
     with pytest.raises(RunError, match=r"holds no recipe\.toml"):

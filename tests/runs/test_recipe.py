@@ -10,7 +10,7 @@ import numpy as np
 from layerwise.data import Rows
 from layerwise.runs.draft import Draft
 from layerwise.runs.recipe import defaults_for, visible_for
-from layerwise.training.course import Plan
+from layerwise.training.plan import Plan
 
 HERE = Path("somewhere/recipe.toml")
 DATA = '[data]\nsource = "digits"\n'

@@ -33,7 +33,8 @@ from layerwise.estimators.options import (
     verbosity,
     whole_number,
 )
-from layerwise.training.course import Course, Plan
+from layerwise.training.course import Course
+from layerwise.training.plan import Plan
 
 __all__ = ["DBNClassifier"]
 

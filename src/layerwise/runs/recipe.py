@@ -1,6 +1,6 @@
 """What a run is told: the data, the course, the seed.
 
-A recipe is a TOML file of three tables. ``[training]`` has the fields of :class:`~layerwise.training.course.Plan`, each
+A recipe is a TOML file of three tables. ``[training]`` has the fields of :class:`~layerwise.training.plan.Plan`, each
 under its own name. A recipe is complete: what a person left out (:mod:`layerwise.runs.draft`) was chosen for the data
 by :func:`defaults_for`. The one that is written into a run's folder makes the run again.
 """
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from layerwise.data.rows import Rows
-from layerwise.training.course import Plan
+from layerwise.training.plan import Plan
 
 __all__ = ["PLAN_FIELDS", "DataTable", "PlanTable", "Recipe", "RunTable", "defaults_for", "visible_for"]
 

@@ -7,7 +7,6 @@ later to the same bits: its tree holds the layers learned so far, the State of t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -18,81 +17,14 @@ from torch.nn import functional
 from layerwise.data.minibatches import MinibatchStream
 from layerwise.energy.belief_net import BeliefNet
 from layerwise.energy.rbm import RBM
-from layerwise.errors import OptionError
 from layerwise.networks import sigmoid_stack
 from layerwise.randomness import RandomStream
-from layerwise.training.contrastive import ContrastiveLearning
-from layerwise.training.fine_tuning import FineTuning, FineTuningState, random_stack, unroll
+from layerwise.training.fine_tuning import FineTuningState, random_stack, unroll
 from layerwise.training.loop import Place, run
-from layerwise.training.pretraining import GreedyPretraining, LayerInfo, check_finite, measure_layer
+from layerwise.training.plan import Plan
+from layerwise.training.pretraining import LayerInfo, check_finite, measure_layer
 
-__all__ = ["Course", "CourseObserver", "Lessons", "Plan", "Quiet", "Stage", "TuningInfo"]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a course does; the defaults suit binary or grey-level rows.
-
-    Parameters
-    ----------
-    hidden : sequence of int
-        Size of each hidden layer, from the data upwards.
-    visible : {"bernoulli", "gaussian"}
-        Kind of the units that meet the data.
-    method, gibbs_steps : "cd" or "pcd", int
-        Contrastive learning's negative phase.
-    epochs : int
-        Passes over all rows, for each layer.
-    learning_rate, momentum, weight_decay : float
-        Of contrastive learning.
-    fine_tune_epochs : int
-        Passes over the labelled rows; 0 leaves fine-tuning out.
-    fine_tune_learning_rate, fine_tune_weight_decay, dropout : float
-        Of fine-tuning.
-    twin : bool
-        Whether the same network is also trained from random weights, with the same fine-tuning, for comparison.
-    """
-
-    hidden: Sequence[int]
-    visible: Literal["bernoulli", "gaussian"] = "bernoulli"
-    method: Literal["cd", "pcd"] = "cd"
-    gibbs_steps: int = 1
-    epochs: int = 15
-    batch_size: int = 100
-    learning_rate: float = 0.05
-    momentum: float = 0.5
-    weight_decay: float = 0.0002
-    fine_tune_epochs: int = 30
-    fine_tune_learning_rate: float = 0.001
-    fine_tune_weight_decay: float = 0.0
-    dropout: float = 0.3
-    twin: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "fine_tune_epochs"):
-            if getattr(self, name) < 0:
-                raise OptionError(name, getattr(self, name), "must be at least 0")
-        if self.batch_size < 1:
-            raise OptionError("batch_size", self.batch_size, "must be at least 1", "give a size such as 100")
-        # Their rules are checked before any work, under the names that they have here.
-        again = {"learning_rate": "fine_tune_learning_rate", "weight_decay": "fine_tune_weight_decay"}
-        for make, names in ((self.pretraining, {"steps": "gibbs_steps"}), (lambda: self.fine_tuning(steps=1), again)):
-            try:
-                make()
-            except OptionError as problem:
-                name = names.get(problem.what, problem.what)
-                raise OptionError(name, problem.received, problem.rule, problem.remedy) from None
-
-    def pretraining(self) -> GreedyPretraining:
-        """How the layers are learned."""
-        trainer = ContrastiveLearning(
-            self.method, self.gibbs_steps, self.batch_size, self.learning_rate, self.momentum, self.weight_decay
-        )
-        return GreedyPretraining(self.visible, self.hidden, trainer)
-
-    def fine_tuning(self, steps: int) -> FineTuning:
-        """How the unrolled network is trained."""
-        return FineTuning(steps, self.fine_tune_learning_rate, self.fine_tune_weight_decay, self.dropout)
+__all__ = ["Course", "CourseObserver", "Lessons", "Quiet", "Stage", "TuningInfo"]
 
 
 @dataclass(frozen=True)
