@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 from torch.nn import functional
 
 from layerwise import kernels
@@ -56,6 +58,14 @@ class BernoulliUnits(UnitKind):
         """Both in one pass over the field."""
         return kernels.mean_and_bernoulli(field, random, first_row)
 
-    def start_from(self, mean: UnitVector, variance: UnitVector) -> None:
-        """Bias = log-odds of the mean, kept within ±log(99): a pixel never seen may still be seen."""
-        self.bias.copy_(torch.logit(mean.clamp(0.01, 0.99)))
+    def accepts(self, x: UnitBatch) -> Bool[Tensor, "batch unit"]:
+        """0, 1 and what lies between them, a probability."""
+        return (x >= 0) & (x <= 1)
+
+    def field_for(self, mean: UnitVector) -> UnitVector:
+        """Log-odds of the mean, kept within ±log(99): a pixel never seen may still be seen."""
+        return torch.logit(mean.clamp(0.01, 0.99))
+
+    def states(self) -> list[Tensor]:
+        """Each unit: 0, 1."""
+        return [torch.tensor([[0.0], [1.0]])] * self.size

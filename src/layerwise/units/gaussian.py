@@ -6,35 +6,25 @@ import math
 from typing import ClassVar
 
 import torch
-from torch import nn
+from jaxtyping import Bool
+from torch import Tensor
 
 from layerwise import kernels
 from layerwise.randomness import RandomStream
 from layerwise.shapes import PerRow, UnitBatch, UnitVector
-from layerwise.units.kind import UnitKind, per_row
+from layerwise.units.kind import per_row
+from layerwise.units.quadratic import QuadraticUnits
 
 __all__ = ["GaussianUnits"]
 
 
-class GaussianUnits(UnitKind):
-    r"""Real units: :math:`U_0(x) = \tfrac12 \sum_i \gamma_i x_i^2`.
+class GaussianUnits(QuadraticUnits):
+    r"""Real units: :math:`\Gamma(f) = \sum_i f_i^2 / 2\gamma_i + \tfrac12 \log(2\pi / \gamma_i)`.
 
     Given the field the mean is :math:`f / \gamma` and the variance :math:`1 / \gamma`.
-
-    In these natural parameters the couplings need no division by a standard deviation, and
-    :math:`\Gamma(f) = \sum_i f_i^2 / 2\gamma_i + \tfrac12 \log(2\pi / \gamma_i)`. The precision is stored as its
-    logarithm, so that no step can make it negative.
     """
 
     name: ClassVar[str] = "gaussian"
-
-    def __init__(self, size: int) -> None:
-        super().__init__(size)
-        self.log_precision = nn.Parameter(torch.zeros(size), requires_grad=False)
-
-    def base_energy(self, x: UnitBatch) -> PerRow:
-        """Half the precision times the square."""
-        return per_row(0.5 * self.log_precision.exp() * x * x)
 
     def cumulant(self, field: UnitBatch) -> PerRow:
         """Log of the Gaussian integral."""
@@ -54,16 +44,15 @@ class GaussianUnits(UnitKind):
         noise = kernels.normal(rows, units, random, first_row, field.device).to(field.dtype)
         return self.mean(field) + noise * torch.exp(-0.5 * self.log_precision)
 
-    def statistics(self, x: UnitBatch) -> dict[str, UnitBatch]:
-        """x for the bias, -γx²/2 for the logarithm of the precision."""
-        return {"bias": x, "log_precision": -0.5 * self.log_precision.exp() * x * x}
+    def accepts(self, x: UnitBatch) -> Bool[Tensor, "batch unit"]:
+        """Every finite number."""
+        return torch.isfinite(x)
 
-    def expected_statistics(self, field: UnitBatch, mean: UnitBatch) -> dict[str, UnitBatch]:
-        """Their expectations: γ E[x²] = γ mean² + 1."""
-        return {"bias": mean, "log_precision": -0.5 * (self.log_precision.exp() * mean * mean + 1.0)}
+    def field_for(self, mean: UnitVector) -> UnitVector:
+        """Mean times precision."""
+        return mean * self.log_precision.exp()
 
-    def start_from(self, mean: UnitVector, variance: UnitVector) -> None:
+    def parameters_for(self, mean: UnitVector, variance: UnitVector) -> dict[str, Tensor]:
         """Precision = 1 / variance (of at least 0.01), bias = mean times precision."""
         precision = 1.0 / variance.clamp_min(0.01)
-        self.log_precision.copy_(precision.log())
-        self.bias.copy_(mean * precision)
+        return {"bias": mean * precision, "log_precision": precision.log()}

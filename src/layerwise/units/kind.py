@@ -10,23 +10,25 @@ its own bias included. Given the field :math:`f` the units are independent,
 .. math:: p(x \mid f) = \exp(f \cdot x - U_0(x) - \Gamma(f)), \qquad \Gamma(f) = \log \int e^{f \cdot x - U_0(x)} dx,
 
 and :math:`\Gamma`, the cumulant function, is all that a free energy needs. A new kind is one file: a subclass with
-``base_energy``, ``cumulant``, ``mean``, ``mode``, ``sample`` and, where it has more parameters than the bias, their
-statistics.
+``base_energy``, ``cumulant``, ``mean``, ``mode``, ``sample``, ``accepts``, ``field_for`` and, where it has more
+parameters than the bias, their statistics.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor, nn
 
 from layerwise.errors import OptionError
 from layerwise.randomness import RandomStream
 from layerwise.shapes import PerRow, UnitBatch, UnitVector
 
-__all__ = ["UnitKind", "kind_named"]
+__all__ = ["UnitKind", "kind_from", "kind_named"]
 
 
 class UnitKind(nn.Module, ABC):
@@ -52,7 +54,8 @@ class UnitKind(nn.Module, ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        UnitKind.kinds[cls.name] = cls
+        if "name" in cls.__dict__:  # what several kinds share has none
+            UnitKind.kinds[cls.name] = cls
 
     def extra_repr(self) -> str:
         """Show the size in the module's representation."""
@@ -97,8 +100,48 @@ class UnitKind(nn.Module, ABC):
         return {"bias": mean}
 
     @abstractmethod
+    def accepts(self, x: UnitBatch) -> Bool[Tensor, "batch unit"]:
+        """Which numbers a unit of this kind can be given; NaN never is one."""
+
+    @abstractmethod
+    def field_for(self, mean: UnitVector) -> UnitVector:
+        """The field at which E[x] is ``mean``, or the nearest mean that a finite field reaches safely."""
+
+    def parameters_for(self, mean: UnitVector, variance: UnitVector) -> dict[str, Tensor]:
+        """Every parameter by name, such that without couplings the units have this mean and variance."""
+        return {"bias": self.field_for(mean)}
+
     def start_from(self, mean: UnitVector, variance: UnitVector) -> None:
         """Set the parameters so that, without couplings, the units have the mean and variance of the data."""
+        for name, value in self.parameters_for(mean, variance).items():
+            self.get_parameter(name).copy_(value)
+
+    def states(self) -> list[Tensor] | None:
+        """For each site, the units that are drawn together, its states as float32 rows.
+
+        None where they cannot be counted.
+        """
+        return None
+
+    def spec(self) -> dict[str, Any]:
+        """What :func:`kind_from` makes the kind from again, without its parameters: plain numbers and text."""
+        return {"kind": self.name, "size": self.size}
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> UnitKind:
+        """A layer with fresh parameters."""
+        return cls(int(spec["size"]))
+
+
+def kind_from(spec: Mapping[str, Any]) -> UnitKind:
+    """A layer of units from what :meth:`UnitKind.spec` said of it.
+
+    Raises
+    ------
+    OptionError
+        No such kind.
+    """
+    return _registered(spec["kind"]).from_spec(spec)
 
 
 def kind_named(name: str, size: int) -> UnitKind:
@@ -109,12 +152,15 @@ def kind_named(name: str, size: int) -> UnitKind:
     OptionError
         No such kind.
     """
+    return _registered(name).from_spec({"size": size})
+
+
+def _registered(name: str) -> type[UnitKind]:
     try:
-        kind = UnitKind.kinds[name]
+        return UnitKind.kinds[name]
     except KeyError:
         known = ", ".join(sorted(UnitKind.kinds))
         raise OptionError("unit kind", name, f"must be one of {known}") from None
-    return kind(size)
 
 
 def per_row(values: Tensor) -> Tensor:
