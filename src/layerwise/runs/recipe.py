@@ -123,7 +123,7 @@ def defaults_for(rows: Rows | None, labels: int | None = None) -> dict[str, Any]
         chosen["hidden"] = [256, 256, 512] if rows.n_columns >= 32 else [64, 64]
     if len(rows) < 10_000:
         # Few rows make few steps an epoch: a layer still needs some thousands of them.
-        chosen |= {"batch_size": 20, "momentum": 0.9, "epochs": 50}
+        chosen |= {"batch_size": 20, "learning_rate": 0.05, "momentum": 0.9, "epochs": 50, "dropout": 0.3}
     batches = -(-(labels or len(rows)) // chosen.get("batch_size", 100))
     chosen["fine_tune_epochs"] = max(30, min(300, FINE_TUNING_STEPS // batches))
     return chosen

@@ -42,15 +42,15 @@ class Plan:
     visible: Literal["bernoulli", "gaussian"] = "bernoulli"
     method: Literal["cd", "pcd"] = "cd"
     gibbs_steps: int = 1
-    epochs: int = 15
+    epochs: int = 20
     batch_size: int = 100
-    learning_rate: float = 0.05
+    learning_rate: float = 0.1
     momentum: float = 0.5
     weight_decay: float = 0.0002
     fine_tune_epochs: int = 30
     fine_tune_learning_rate: float = 0.001
     fine_tune_weight_decay: float = 0.0
-    dropout: float = 0.3
+    dropout: float = 0.5
     twin: bool = False
 
     def __post_init__(self) -> None:
