@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 from torch import Tensor
 
+from layerwise.errors import OptionError
 from layerwise.randomness import RandomStream, philox, random_words
 
 SIGMAS = 5.0
@@ -196,3 +197,9 @@ def test_every_place_of_a_long_permutation_is_as_likely() -> None:
     # Row and column sums are fixed: (count - 1)² degrees of freedom.
     statistic = float(((seen - expected) ** 2 / expected).sum())
     assert statistic < chi2.isf(SIGNIFICANCE, (count - 1) ** 2)
+
+
+@pytest.mark.parametrize("position", [-1, 2**48])
+def test_a_position_that_the_counter_has_no_room_for_is_refused(position: int) -> None:
+    with pytest.raises(OptionError, match="position = .*must be at least 0 and below"):
+        RandomStream(0, position)

@@ -23,6 +23,8 @@ import hashlib
 import torch
 from torch import Tensor
 
+from layerwise.errors import OptionError
+
 __all__ = ["RandomStream", "philox", "random_words"]
 
 ROUNDS = 10
@@ -41,7 +43,12 @@ class RandomStream:
     seed : int
         Any integer; its low 64 bits are the generator's key.
     position : int
-        How many arrays were drawn already.
+        How many arrays were drawn already; the counter has room for 2⁴⁸, and for as many rows.
+
+    Raises
+    ------
+    OptionError
+        The position lies outside that room.
 
     Examples
     --------
@@ -57,6 +64,8 @@ class RandomStream:
     def __init__(self, seed: int, position: int = 0) -> None:
         self.seed = int(seed) & 0xFFFFFFFFFFFFFFFF
         self.position = int(position)
+        if not 0 <= self.position < 1 << 48:
+            raise OptionError("position", position, "must be at least 0 and below 2⁴⁸")
 
     def __repr__(self) -> str:
         return f"RandomStream(seed={self.seed}, position={self.position})"

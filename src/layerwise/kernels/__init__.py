@@ -89,7 +89,7 @@ def compress(values: Tensor) -> Tensor | SparseRows:
 
 
 def product(rows: Tensor | SparseRows, weights: Tensor, bias: Tensor) -> Tensor:
-    """``rows @ weights + bias``.
+    """``rows @ weights + bias``; a zero that is skipped stays without effect on weights that are no numbers, too.
 
     Parameters
     ----------
