@@ -1,7 +1,48 @@
 """Models that are defined by an energy."""
 
+from layerwise.energy.annealing import Annealing, anneal, anneal_back, schedule
 from layerwise.energy.belief_net import BeliefNet
+from layerwise.energy.enumeration import exact_gradient, exact_log_partition, exact_marginal, exact_sample
 from layerwise.energy.gibbs import gibbs
+from layerwise.energy.likelihood import LikelihoodWarning, LogLikelihood, log_likelihood
+from layerwise.energy.mixing import Mixing, mixing
+from layerwise.energy.path import Path
 from layerwise.energy.rbm import RBM, bernoulli_rbm, gaussian_rbm
+from layerwise.energy.tempering import (
+    LadderWarning,
+    TemperedChains,
+    adapt_ladder,
+    ladder,
+    start_tempering,
+    temper,
+    warn_if_coarse,
+)
 
-__all__ = ["RBM", "BeliefNet", "bernoulli_rbm", "gaussian_rbm", "gibbs"]
+__all__ = [
+    "RBM",
+    "Annealing",
+    "BeliefNet",
+    "LadderWarning",
+    "LikelihoodWarning",
+    "LogLikelihood",
+    "Mixing",
+    "Path",
+    "TemperedChains",
+    "adapt_ladder",
+    "anneal",
+    "anneal_back",
+    "bernoulli_rbm",
+    "exact_gradient",
+    "exact_log_partition",
+    "exact_marginal",
+    "exact_sample",
+    "gaussian_rbm",
+    "gibbs",
+    "ladder",
+    "log_likelihood",
+    "mixing",
+    "schedule",
+    "start_tempering",
+    "temper",
+    "warn_if_coarse",
+]
