@@ -2,21 +2,15 @@
 
 from layerwise.energy.annealing import Annealing, anneal, anneal_back, schedule
 from layerwise.energy.belief_net import BeliefNet
-from layerwise.energy.enumeration import exact_gradient, exact_log_partition, exact_marginal, exact_sample
+from layerwise.energy.enumeration import exact_log_partition
+from layerwise.energy.exact import exact_gradient, exact_marginal, exact_sample
 from layerwise.energy.gibbs import gibbs
+from layerwise.energy.ladder import LadderWarning, adapt_ladder, ladder, warn_if_coarse
 from layerwise.energy.likelihood import LikelihoodWarning, LogLikelihood, log_likelihood
 from layerwise.energy.mixing import Mixing, mixing
 from layerwise.energy.path import Path
 from layerwise.energy.rbm import RBM, bernoulli_rbm, gaussian_rbm
-from layerwise.energy.tempering import (
-    LadderWarning,
-    TemperedChains,
-    adapt_ladder,
-    ladder,
-    start_tempering,
-    temper,
-    warn_if_coarse,
-)
+from layerwise.energy.tempering import TemperedChains, start_tempering, temper
 
 __all__ = [
     "RBM",

@@ -7,8 +7,8 @@ machine, by one Gibbs step at every place. With :math:`p^*_k(v)` the unnormalise
 
 without bias [1]_; by Jensen's inequality what follows for log Z is too low on average. Walked back from rows of the
 machine itself the inverse ratio is unbiased, and what follows for log Z too high [2]_: the two enclose the truth, as
-far as the rows that the way back starts at are the machine's. (The draws of ``noisy_rectified`` units are approximate, and
-so is all of this for machines that have some.)
+far as the rows that the way back starts at are the machine's. (The draws of ``noisy_rectified`` units are approximate,
+and so is all of this for machines that have some.)
 
 References
 ----------

@@ -1,4 +1,4 @@
-r"""Machines small enough to be summed over: the partition function, samples and the likelihood's gradient, exactly.
+r"""Machines small enough to be summed over: the states of one side, and the partition function.
 
 With the units of one side counted and those of the other integrated out by their cumulant function,
 
@@ -21,20 +21,16 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from layerwise import kernels
 from layerwise.energy.rbm import RBM
 from layerwise.errors import OptionError
-from layerwise.randomness import RandomStream
-from layerwise.shapes import HiddenBatch, VisibleBatch
 from layerwise.units import UnitKind
 
 __all__ = [
     "LARGEST",
+    "Block",
+    "CountedSide",
     "Side",
-    "exact_gradient",
     "exact_log_partition",
-    "exact_marginal",
-    "exact_sample",
     "state_count",
     "states_of",
 ]
@@ -104,132 +100,13 @@ def exact_log_partition(rbm: RBM, largest: int = LARGEST) -> float:
     >>> round(exact_log_partition(bernoulli_rbm(300, 4)) / math.log(2), 6)  # no couplings: 304 free bits
     304.0
     """
-    counted = _Counted.smaller(rbm, largest)
+    counted = CountedSide.smaller(rbm, largest)
     return float(torch.stack([block.log_weight.logsumexp(0) for block in counted.blocks()]).logsumexp(0))
 
 
-@torch.no_grad()
-def exact_marginal(rbm: RBM, side: Side, largest: int = 2**20) -> tuple[Tensor, Float[Tensor, " state"]]:
-    """Log-probability of every joint state of one side, the other integrated out.
-
-    Parameters
-    ----------
-    rbm : RBM
-    side : {"visible", "hidden"}
-    largest : int
-        Most joint states that are counted.
-
-    Returns
-    -------
-    states : Tensor of shape (state, units of the side)
-        In the machine's precision, in the order of :func:`states_of`.
-    log_p : Tensor of shape (state,)
-        In nats, float64.
-
-    Raises
-    ------
-    OptionError
-        The side has more states, or cannot be counted.
-    """
-    counted = _Counted.of(rbm, side, largest)
-    log_weight = torch.cat([block.log_weight for block in counted.blocks()])
-    return _states(counted.sites).to(rbm.weights), log_weight - log_weight.logsumexp(0)
-
-
-@torch.no_grad()
-def exact_sample(
-    rbm: RBM, count: int, random: RandomStream, first_row: int = 0, largest: int = 2**20
-) -> tuple[VisibleBatch, HiddenBatch]:
-    """Draw rows from the machine itself: no chain, no burn-in.
-
-    A state of the side with fewer is drawn by its marginal probability, then the other side given it. (Units whose own
-    draws are approximate, ``noisy_rectified``, stay so on the side that is not counted.)
-
-    Parameters
-    ----------
-    rbm : RBM
-    count : int
-    random : RandomStream
-    first_row : int
-        Global number of the first row.
-    largest : int
-        Most joint states that are counted.
-
-    Returns
-    -------
-    v : Tensor of shape (count, visible)
-    h : Tensor of shape (count, hidden)
-
-    Raises
-    ------
-    OptionError
-        ``count`` is below 1, or neither side can be counted within ``largest``.
-    """
-    if count < 1:
-        raise OptionError("count", count, "must be at least 1")
-    counted = _Counted.smaller(rbm, largest)
-    log_weight = torch.cat([block.log_weight for block in counted.blocks()])
-    reached = (log_weight - log_weight.logsumexp(0)).exp().cumsum(0)
-    # Two uniform numbers make one of 46 bits: 24 alone would be as coarse as the states are many.
-    u = kernels.uniform(count, 2, random, first_row, rbm.weights.device).double()
-    place = (torch.floor(u[:, 0] * 2**23) + u[:, 1]) / 2**23 * reached[-1]
-    numbers = torch.searchsorted(reached, place).clamp_max(len(reached) - 1)
-    states = _states(counted.sites, numbers).to(rbm.weights)
-    if counted.side == "hidden":
-        return rbm.sample_v_from_h(states, random, first_row), states
-    return states, rbm.sample_h_from_v(states, random, first_row)
-
-
-@torch.no_grad()
-def exact_gradient(rbm: RBM, rows: VisibleBatch, largest: int = 2**20) -> dict[str, Tensor]:
-    r"""Gradient of the mean log-likelihood of rows, with the model's expectations as sums over its states.
-
-    .. math:: \frac{\partial}{\partial\theta} \langle \log p(v) \rangle = \Big\langle -\frac{\partial E}{\partial\theta}
-              \Big\rangle_{data} - \Big\langle -\frac{\partial E}{\partial\theta} \Big\rangle_{model}
-
-    Parameters
-    ----------
-    rbm : RBM
-    rows : Tensor of shape (batch, visible)
-    largest : int
-        Most joint states that are counted.
-
-    Returns
-    -------
-    dict of str to Tensor
-        By the names of ``rbm.named_parameters()``, in nats per unit of the parameter, float64.
-
-    Raises
-    ------
-    OptionError
-        Neither side can be counted within ``largest``.
-    """
-    counted = _Counted.smaller(rbm, largest)
-    log_z = torch.stack([block.log_weight.logsumexp(0) for block in counted.blocks()]).logsumexp(0)
-    machine, rows = counted.machine, rows.double()
-    share = torch.full((len(rows),), 1 / len(rows), dtype=torch.float64, device=rows.device)
-    result = _weighted(machine, "visible", rows, machine.field_of_hidden(rows), share)
-    for block in counted.blocks():
-        of_block = _weighted(machine, counted.side, block.states, block.field, (block.log_weight - log_z).exp())
-        for name, value in of_block.items():
-            result[name] -= value
-    return {name: result[name] for name, _ in rbm.named_parameters()}
-
-
-def _weighted(machine: RBM, side: Side, states: Tensor, field: Tensor, p: Tensor) -> dict[str, Tensor]:
-    """Sum of statistics over states of one side with weights p, the other side by its expectations."""
-    one, other = (machine.visible, machine.hidden) if side == "visible" else (machine.hidden, machine.visible)
-    mean = other.mean(field)
-    correlation = states.T @ (p[:, None] * mean)
-    other_side = "hidden" if side == "visible" else "visible"
-    sums = {"weights": correlation if side == "visible" else correlation.T}
-    sums |= {f"{side}.{name}": p @ value for name, value in one.statistics(states).items()}
-    return sums | {f"{other_side}.{name}": p @ value for name, value in other.expected_statistics(field, mean).items()}
-
-
 @dataclass(frozen=True)
-class _Block:
-    """Some joint states of the counted side."""
+class Block:
+    """Some joint states of the counted side, all in float64."""
 
     states: Tensor
     field: Tensor
@@ -239,7 +116,7 @@ class _Block:
 
 
 @dataclass(frozen=True)
-class _Counted:
+class CountedSide:
     """A machine, in float64, and the side whose states are counted."""
 
     machine: RBM
@@ -247,29 +124,39 @@ class _Counted:
     sites: list[Tensor]
 
     @classmethod
-    def smaller(cls, rbm: RBM, largest: int) -> _Counted:
-        """The side with fewer states."""
+    def smaller(cls, rbm: RBM, largest: int) -> CountedSide:
+        """The side with fewer states.
+
+        Raises
+        ------
+        OptionError
+            Neither side can be counted within ``largest``.
+        """
         visible, hidden = state_count(rbm.visible), state_count(rbm.hidden)
         if min(visible, hidden) > largest:
             raise OptionError(
                 "rbm",
-                f"{_told(rbm.visible, visible)} visible, {_told(rbm.hidden, hidden)} hidden",
-                f"one side must have at most {largest:,} joint states to be summed over",
-                "estimate by annealed importance sampling: method='ais'",
+                f"{_told(rbm.visible)} × {_told(rbm.hidden)} units",
+                f"one side must have at most {largest:,} joint states that can be counted, to be summed over",
+                "estimate by annealed importance sampling: log_likelihood(…, method='ais')",
             )
         return cls.of(rbm, "hidden" if hidden <= visible else "visible", largest)
 
     @classmethod
-    def of(cls, rbm: RBM, side: Side, largest: int) -> _Counted:
+    def of(cls, rbm: RBM, side: Side, largest: int) -> CountedSide:
+        """The side asked for."""
         units = rbm.visible if side == "visible" else rbm.hidden
         count, sites = state_count(units), units.states()
         if sites is None or count > largest:
-            rule = f"must have at most {largest:,} joint states to be summed over"
-            raise OptionError(f"{side} units", _told(units, count), rule, "take the other side, or sample")
-        device = rbm.weights.device
-        return cls(copy.deepcopy(rbm).double(), side, [site.double().to(device) for site in sites])
+            rule = f"must have at most {largest:,} joint states that can be counted"
+            raise OptionError(f"{side} units", _told(units), rule, "take the other side, or sample")
+        return cls(copy.deepcopy(rbm).double(), side, [site.to(rbm.weights).double() for site in sites])
 
-    def blocks(self) -> Iterator[_Block]:
+    def states(self, numbers: Int64[Tensor, " batch"] | None = None) -> Tensor:
+        """The states with the given numbers, or all."""
+        return _states(self.sites, numbers)
+
+    def blocks(self) -> Iterator[Block]:
         """All joint states in order, so many at a time that a block stays small."""
         machine = self.machine
         if self.side == "visible":
@@ -277,7 +164,8 @@ class _Counted:
         else:
             units, other, weights = machine.hidden, machine.visible, machine.weights.T
         first, second = _halves(self.sites)
-        a, b = _states(first), _states(second)
+        a = _states(first) if first else machine.weights.new_zeros(1, 0)
+        b = _states(second)
         width = a.shape[1]
         of_a, of_b = a @ weights[:width] + other.bias, b @ weights[width:]
         many = max(1, BLOCK // other.size)
@@ -290,28 +178,25 @@ class _Counted:
                 field = (of_a[some_a, None] + of_b[some_b]).flatten(0, 1)
                 pair = a[some_a, None].expand(-1, len(b[some_b]), -1), b[some_b].expand(len(a[some_a]), -1, -1)
                 states = torch.cat(pair, dim=2).flatten(0, 1)
-                yield _Block(states, field, other.cumulant(field) - units.energy(states))
+                yield Block(states, field, other.cumulant(field) - units.energy(states))
 
 
-def _told(units: UnitKind, count: float) -> str:
-    states = "states that cannot be counted" if math.isinf(count) else f"{count:.3g} states"
-    return f"{units.size} {units.name} units with {states}"
+def _told(units: UnitKind) -> str:
+    return f"{units.size} {units.name}"
 
 
 def _halves(sites: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-    """Where to cut so that the two halves have about as many joint states."""
+    """Cut so that the first half has as many joint states as it can without having more than the second."""
     half, count = math.sqrt(math.prod(len(site) for site in sites)), 1
     for i, site in enumerate(sites):
-        if count * len(site) > half:
-            return sites[:i], sites[i:]
         count *= len(site)
-    return sites, []
+        if count > half:
+            return sites[:i], sites[i:]
+    return [], sites
 
 
 def _states(sites: list[Tensor], numbers: Tensor | None = None) -> Tensor:
     """Joint states of sites, all or those with the given numbers."""
-    if not sites:
-        return torch.zeros(1, 0, dtype=torch.float64)
     if numbers is None:
         numbers = torch.arange(math.prod(len(site) for site in sites), device=sites[0].device)
     columns: list[Tensor] = []

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -71,9 +72,10 @@ def autocorrelation(traces: Float[Tensor, "step chain"]) -> Float[Tensor, " step
     x = traces.double()
     steps = len(x)
     x = x - x.mean()
-    spectrum: Tensor = torch.fft.rfft(x, n=2 * steps, dim=0)  # twice as long: the end must not meet the beginning
-    products: Tensor = torch.fft.irfft(spectrum * spectrum.conj(), n=2 * steps, dim=0)[:steps].mean(1)
-    covariance = products / torch.arange(steps, 0, -1, dtype=torch.float64, device=x.device)
+    # Padded to twice its length: the end must not meet the beginning.
+    spectrum = cast(Tensor, torch.fft.rfft(x, n=2 * steps, dim=0))
+    products = cast(Tensor, torch.fft.irfft(spectrum * spectrum.conj(), n=2 * steps, dim=0))
+    covariance = products[:steps].mean(1) / torch.arange(steps, 0, -1, dtype=torch.float64, device=x.device)
     return covariance / covariance[0]
 
 

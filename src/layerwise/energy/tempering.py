@@ -8,8 +8,8 @@ swapped with probability
 .. math:: \min\Big(1,\; \frac{p^*_\beta(v')\, p^*_{\beta'}(v)}{p^*_\beta(v)\, p^*_{\beta'}(v')}\Big),
 
 the hidden units summed over, which keeps the joint distribution of all replicas. Even and odd pairs take turns: a row
-that is on its way goes on, where pairs of chance would turn it back [1]_ [2]_. The rates tell where the ladder is too
-coarse, and where its places must go for all rates to be equal [2]_.
+that is on its way goes on, where pairs of chance would turn it back [1]_ [2]_. The rates tell whether the ladder is too
+coarse (:mod:`~layerwise.energy.ladder`).
 
 References
 ----------
@@ -21,32 +21,21 @@ References
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import cast
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from layerwise import kernels
+from layerwise.energy.ladder import checked_ladder
 from layerwise.energy.path import Path
 from layerwise.errors import OptionError
 from layerwise.randomness import RandomStream
 from layerwise.shapes import VisibleBatch, VisibleChains
 
-__all__ = ["LadderWarning", "TemperedChains", "adapt_ladder", "ladder", "start_tempering", "temper", "warn_if_coarse"]
-
-LOWEST_RATE = 0.1
-"""Of swaps: below it a pair of neighbours is nearly cut off."""
-
-
-class LadderWarning(UserWarning):
-    """Neighbours on a temperature ladder hardly ever swap: it is too coarse."""
+__all__ = ["TemperedChains", "start_tempering", "temper"]
 
 
 @dataclass(frozen=True)
@@ -87,20 +76,8 @@ class TemperedChains:
         if len(betas) != len(self.betas):
             raise OptionError("betas", list(betas), f"must be as many as before, {len(self.betas)}")
         none = torch.zeros_like(self.tried)
-        return TemperedChains(self.v, _checked(betas), none, none, self.steps)
-
-
-def ladder(replicas: int) -> list[float]:
-    """Equal steps from β = 0 to β = 1, to begin with; :func:`adapt_ladder` makes better ones.
-
-    Examples
-    --------
-    >>> ladder(5)
-    [0.0, 0.25, 0.5, 0.75, 1.0]
-    """
-    if replicas < 2:
-        raise OptionError("replicas", replicas, "must be at least 2", "with one there is nothing to swap: take gibbs")
-    return [i / (replicas - 1) for i in range(replicas)]
+        places = torch.tensor(checked_ladder(betas), dtype=torch.float64)
+        return TemperedChains(self.v, places, none, none, self.steps)
 
 
 def start_tempering(
@@ -121,7 +98,7 @@ def start_tempering(
     """
     if chains < 1:
         raise OptionError("chains", chains, "must be at least 1")
-    places = _checked(betas)
+    places = torch.tensor(checked_ladder(betas), dtype=torch.float64)
     v = path.sample_start(chains * len(places), random, first_row * len(places))
     none = torch.zeros(len(places) - 1, dtype=torch.int64)
     return TemperedChains(v, places, none, none, 0)
@@ -187,84 +164,3 @@ def _swaps(
     order = order.clone()
     order[:, lower], order[:, lower + 1] = torch.where(swap, high, low), torch.where(swap, low, high)
     return order.flatten(), swap.sum(0)
-
-
-def adapt_ladder(betas: Sequence[float], rates: Sequence[float]) -> list[float]:
-    r"""As many places as before, such that all swap rates are the same.
-
-    The share of swaps refused, summed from the first place on, is nearly a function :math:`\Lambda(\beta)` of the path
-    alone, its *communication barrier* [1]_; between the places it is taken as linear, and cut into equal parts. The
-    more swaps the rates are of, the better; repeat it.
-
-    Parameters
-    ----------
-    betas : sequence of float
-        Places now.
-    rates : sequence of float
-        Share of swaps accepted by each pair of neighbours; NaN, none tried, leaves the ladder as it is.
-
-    Returns
-    -------
-    list of float
-
-    References
-    ----------
-    .. [1] S. Syed, A. Bouchard-Côté, G. Deligiannidis, A. Doucet (2021). Non-reversible parallel tempering: a scalable
-       highly parallel MCMC scheme. Journal of the Royal Statistical Society B 84.
-
-    Examples
-    --------
-    >>> adapt_ladder([0.0, 0.5, 1.0], [0.9, 0.7])
-    [0.0, 0.6666666666666666, 1.0]
-    """
-    places = [float(place) for place in _checked(betas)]
-    if len(rates) != len(places) - 1:
-        raise OptionError("rates", list(rates), f"must be one for each pair of neighbours, {len(places) - 1}")
-    if any(math.isnan(rate) for rate in rates):
-        return places
-    # At least a part in a thousand refused, lest places fall together.
-    barrier = list(accumulate((max(1.0 - rate, 1e-3) for rate in rates), initial=0.0))
-    heights = [barrier[-1] * i / len(rates) for i in range(1, len(rates))]
-    between = cast(list[float], np.interp(heights, barrier, places).tolist())
-    return [places[0], *between, places[-1]]
-
-
-def warn_if_coarse(state: TemperedChains, lowest: float = LOWEST_RATE) -> None:
-    """Say so, once, if some neighbours swap less often than they should.
-
-    Parameters
-    ----------
-    state : TemperedChains
-    lowest : float
-        Share of swaps.
-
-    Warns
-    -----
-    LadderWarning
-        The rate of some pair is below ``lowest``.
-    """
-    rates = state.rates
-    low = rates.nan_to_num(nan=1.0).min()
-    if float(low) < lowest:
-        pair = int(rates.nan_to_num(nan=1.0).argmin())
-        barrier = float((1 - rates).nan_to_num(nan=0.0).sum())
-        warnings.warn(
-            f"the ladder of {len(state.betas)} temperatures is too coarse: only {float(low):.1%} of the swaps between "
-            f"β = {float(state.betas[pair]):.3g} and {float(state.betas[pair + 1]):.3g} are accepted; space it by "
-            f"adapt_ladder, and take at least {_enough(barrier, len(state.betas))} temperatures",
-            LadderWarning,
-            stacklevel=2,
-        )
-
-
-def _enough(barrier: float, now: int) -> int:
-    """Places at which every pair accepts about half, and more than there are."""
-    return max(now + 1, int(np.ceil(2 * barrier)) + 1)
-
-
-def _checked(betas: Sequence[float]) -> Tensor:
-    places = torch.as_tensor(betas, dtype=torch.float64).cpu()
-    rising = len(places) > 1 and bool((places.diff() > 0).all())
-    if not rising or float(places[0]) < 0 or float(places[-1]) != 1:
-        raise OptionError("betas", list(betas), "must rise, from 0 or more to 1", "make them by ladder(10)")
-    return places
