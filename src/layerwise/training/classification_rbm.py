@@ -1,0 +1,294 @@
+r"""Learning to classify with an RBM: discriminatively, generatively, or both at once, with and without labels.
+
+What is raised is a mean over the rows of a minibatch, in which a labelled row counts
+
+.. math:: \delta \log p(y \mid x) + \alpha \log p(x, y)
+
+and one without label :math:`\beta \log p(x)`. Every one of these is a sum of free energies over the classes, so the
+data's part of the gradient is exact and in closed form: with :math:`w_k` the weight of class k in a row,
+
+.. math:: \sum_k w_k \frac{\partial (-F(x, k))}{\partial \theta}, \qquad
+          w_k = \delta\,(1_{k=y} - p(k \mid x)) + \alpha\, 1_{k=y} \quad\text{or}\quad w_k = \beta\, p(k \mid x).
+
+Only the partition function needs chains, and only where :math:`\alpha` or :math:`\beta` asks for it: CD-k or PCD-k over
+rows and labels together.
+
+References
+----------
+.. [1] H. Larochelle, Y. Bengio (2008). Classification using discriminative restricted Boltzmann machines. ICML.
+.. [2] H. Larochelle, M. Mandel, R. Pascanu, Y. Bengio (2012). Learning algorithms for the classification restricted
+   Boltzmann machine. JMLR 13.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from layerwise import kernels
+from layerwise.data.minibatches import Batch
+from layerwise.energy.class_rbm import check_labels, class_log_weights, fields_by_class, label_units
+from layerwise.energy.gibbs import gibbs
+from layerwise.energy.rbm import RBM
+from layerwise.errors import DataError, OptionError
+from layerwise.randomness import RandomStream
+from layerwise.shapes import ClassBatch, HiddenChains, Labels, UnitBatch
+from layerwise.units import CategoricalUnits
+
+__all__ = ["ClassificationInfo", "ClassificationLearning", "ClassificationState", "free_energy_gradient"]
+
+
+@dataclass(frozen=True)
+class ClassificationState:
+    """All that the next step needs. The machine and the optimiser are moved in place."""
+
+    rbm: RBM
+    optimiser: torch.optim.Optimizer
+    chains: HiddenChains | None
+    steps_done: int
+    random: RandomStream
+
+
+@dataclass(frozen=True)
+class ClassificationInfo:
+    """What one step saw, before it moved anything."""
+
+    log_probabilities: ClassBatch
+    """log p(k | x) of every class, in nats."""
+    labels: Labels
+
+    @property
+    def log_likelihood(self) -> float:
+        """Mean log p(y | x) of the labelled rows, in nats; NaN if there is none."""
+        labelled = self.labels >= 0
+        chosen = self.log_probabilities[labelled].gather(1, self.labels[labelled, None])
+        return float(chosen.double().mean())
+
+    @property
+    def error(self) -> float:
+        """Share of the labelled rows whose most probable class is another; NaN if there is none."""
+        labelled = self.labels >= 0
+        wrong = self.log_probabilities[labelled].argmax(1) != self.labels[labelled]
+        return float(wrong.double().mean())
+
+
+def free_energy_gradient(rbm: RBM, x: UnitBatch, weights: ClassBatch) -> dict[str, Tensor]:
+    """``Σ_rows Σ_k weight · ∂(-F(x, k)) / ∂parameter``, for every parameter by name, in closed form.
+
+    Parameters
+    ----------
+    rbm : RBM
+        With label units.
+    x : Tensor of shape (batch, features)
+    weights : Tensor of shape (batch, classes)
+        Of each class in each row.
+    """
+    fields = fields_by_class(rbm, kernels.compress(x))
+    return _gradient(rbm, x, fields, weights, weights.sum(1))
+
+
+def _gradient(rbm: RBM, x: Tensor, fields: Tensor, weights: Tensor, of_rows: Tensor) -> dict[str, Tensor]:
+    """The same; ``of_rows`` are the weights summed over the classes, of which the caller may know that they are 0."""
+    rows, classes, hidden = fields.shape
+    flat = fields.reshape(rows * classes, hidden)
+    mean = rbm.hidden.mean(flat)
+    by_class = mean.reshape(rows, classes, hidden)
+    of_row = torch.bmm(weights[:, None, :], by_class)[:, 0]
+    of_label = torch.bmm(weights.T[:, None, :], by_class.transpose(0, 1))[:, 0]
+    gradient = {"weights": torch.cat([x.T @ of_row, of_label])}
+    for name, values in rbm.hidden.expected_statistics(flat, mean).items():
+        gradient[f"hidden.{name}"] = weights.reshape(-1) @ values
+    # A visible unit's statistics depend on its own value alone: a feature's are the same for all classes.
+    for name, values in rbm.visible.statistics(torch.cat([x, x.new_zeros(rows, classes)], dim=1)).items():
+        gradient[f"visible.{name}"] = of_rows @ values
+    gradient["visible.bias"][-classes:] = weights.sum(0)
+    return gradient
+
+
+@dataclass(frozen=True)
+class ClassificationLearning:
+    """Gradient ascent on a mix of log p(y | x), log p(x, y) and log p(x), with a learning rate that falls to zero.
+
+    Parameters
+    ----------
+    steps : int
+        Minibatches in all; the learning rate falls linearly and reaches zero after the last.
+    discriminative, generative : float
+        What ``log p(y | x)`` and ``log p(x, y)`` of a labelled row count: 1 and 0 is discriminative, 0 and 1 generative
+        training, both above zero hybrid.
+    unlabelled : float
+        What ``log p(x)`` of a row without label (-1) counts. At zero every row must have one.
+    method : {"cd", "pcd"}
+        Where the model's rows start: at the data, or at the chains kept from the last step.
+    gibbs_steps : int
+    chains : int
+        Number of persistent chains.
+    optimiser : {"sgd", "adam"}
+        Stochastic gradient ascent with momentum, or Adam with ``momentum`` as its first coefficient.
+    learning_rate : float
+        Of the first step.
+    momentum : float
+    weight_decay : float
+        L2 penalty, on the couplings alone; decoupled from the gradient with Adam.
+    """
+
+    steps: int
+    discriminative: float = 1.0
+    generative: float = 0.01
+    unlabelled: float = 0.0
+    method: Literal["cd", "pcd"] = "pcd"
+    gibbs_steps: int = 1
+    chains: int = 100
+    optimiser: Literal["sgd", "adam"] = "sgd"
+    learning_rate: float = 0.05
+    momentum: float = 0.5
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "gibbs_steps", "chains"):
+            if getattr(self, name) < 1:
+                raise OptionError(name, getattr(self, name), "must be at least 1")
+        for name in ("discriminative", "generative", "unlabelled", "weight_decay"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise OptionError(name, getattr(self, name), "must be at least 0")
+        if self.discriminative == self.generative == self.unlabelled == 0:
+            rule = "something must be learned"
+            raise OptionError("discriminative", 0.0, rule, "give a weight above 0 to one of the three")
+        if self.method not in ("cd", "pcd"):
+            raise OptionError("method", self.method, "must be 'cd' or 'pcd'")
+        if self.optimiser not in ("sgd", "adam"):
+            raise OptionError("optimiser", self.optimiser, "must be 'sgd' or 'adam'")
+        if not 0 < self.learning_rate < math.inf:
+            raise OptionError("learning_rate", self.learning_rate, "must be a positive number", "start with 0.05")
+        if not 0 <= self.momentum < 1:
+            raise OptionError("momentum", self.momentum, "must be at least 0 and below 1")
+
+    @property
+    def needs_chains(self) -> bool:
+        """Whether the partition function enters at all."""
+        return self.generative > 0 or self.unlabelled > 0
+
+    def init(self, rbm: RBM, random: RandomStream) -> ClassificationState:
+        """The first State; persistent chains start at the independent units that the biases describe.
+
+        Raises
+        ------
+        OptionError
+            The machine has no label units.
+        """
+        self._label_units(rbm)
+        chains = None
+        if self.needs_chains and self.method == "pcd":
+            chains = rbm.hidden.sample(rbm.hidden.bias.expand(self.chains, -1).contiguous(), random)
+        return ClassificationState(rbm, self._optimiser(rbm), chains, 0, random)
+
+    @staticmethod
+    def _label_units(rbm: RBM) -> CategoricalUnits:
+        units = label_units(rbm)
+        if units is None:
+            rule = "must end in one site of categorical units, the label"
+            raise OptionError("rbm.visible", rbm.visible.name, rule, "make the machine with class_rbm")
+        return units
+
+    def _optimiser(self, rbm: RBM) -> torch.optim.Optimizer:
+        rest = [parameter for name, parameter in rbm.named_parameters() if name != "weights"]
+        groups = [{"params": [rbm.weights], "weight_decay": self.weight_decay}, {"params": rest, "weight_decay": 0.0}]
+        # Not fused: torch's fused loops read couplings, whose rows begin on cache lines, as if they were contiguous.
+        if self.optimiser == "sgd":
+            return torch.optim.SGD(groups, self.learning_rate, self.momentum, maximize=True, fused=False)
+        return torch.optim.AdamW(groups, self.learning_rate, (self.momentum, 0.999), maximize=True, fused=False)
+
+    @torch.no_grad()
+    def step(self, state: ClassificationState, batch: Batch) -> tuple[ClassificationState, ClassificationInfo]:
+        """Do one minibatch of rows, whose labels the batch carries.
+
+        Raises
+        ------
+        DataError
+            Rows have no labels, or labels that the machine does not know.
+        """
+        rbm, x, rows = state.rbm, batch.values, max(1, len(batch.values))
+        labels = self._labels(batch, self._label_units(rbm).size)
+        labelled = (labels >= 0).to(x.dtype)
+        fields = fields_by_class(rbm, kernels.compress(x))
+        log_p = torch.log_softmax(class_log_weights(rbm, fields), dim=1)
+        p = log_p.exp()
+        chosen = torch.zeros_like(p).scatter_(1, labels.clamp_min(0)[:, None], labelled[:, None])
+        generative = self.generative * labelled + self.unlabelled * (1 - labelled)
+        of_data = torch.where(labelled[:, None] > 0, chosen, p)  # the label, or what is known of it
+        discriminative = self.discriminative * labelled[:, None] * (chosen - p)
+        weights = (discriminative + generative[:, None] * of_data) / rows
+        gradient = _gradient(rbm, x, fields, weights, generative / rows)
+        chains = state.chains
+        if self.needs_chains:
+            chains = self._subtract_model(state, gradient, x, of_data, generative / rows, batch.first_row)
+
+        rate = self.learning_rate * max(0.0, 1.0 - state.steps_done / self.steps)
+        for group in state.optimiser.param_groups:
+            group["lr"] = rate
+        for name, parameter in rbm.named_parameters():
+            parameter.grad = gradient[name]
+        state.optimiser.step()
+        state.optimiser.zero_grad(set_to_none=True)
+        after = ClassificationState(rbm, state.optimiser, chains, state.steps_done + 1, state.random)
+        return after, ClassificationInfo(log_p, labels)
+
+    def _labels(self, batch: Batch, classes: int) -> Tensor:
+        if batch.labels is None:
+            if self.unlabelled == 0:
+                remedy = "or let rows without one count: unlabelled > 0"
+                raise DataError("labels", None, "every row needs a label", remedy)
+            return torch.full((len(batch.values),), -1, dtype=torch.int64, device=batch.values.device)
+        check_labels(batch.labels, classes, -1 if self.unlabelled else 0)
+        return batch.labels
+
+    def _subtract_model(
+        self,
+        state: ClassificationState,
+        gradient: dict[str, Tensor],
+        x: Tensor,
+        of_data: Tensor,
+        weight: Tensor,
+        first_row: int,
+    ) -> Tensor | None:
+        """Take the model's statistics off the gradient; each row of the model counts ``weight``."""
+        rbm, random = state.rbm, state.random
+        if state.chains is None:
+            label = self._label_units(rbm).sample(of_data.log(), random, first_row)
+            h = rbm.sample_h_from_v(torch.cat([x, label], dim=1), random, first_row)
+        else:
+            h, first_row = state.chains, 0
+            weight = (weight.sum() / len(h)).expand(len(h))
+        v = rbm.sample_v_from_h(h, random, first_row)
+        if self.gibbs_steps > 1:
+            v, _ = gibbs(rbm, v, self.gibbs_steps - 1, random, first_row)
+        field = rbm.field_of_hidden(kernels.compress(v))
+        mean = rbm.hidden.mean(field)
+        gradient["weights"] -= v.T @ (mean * weight[:, None])
+        for name, values in rbm.hidden.expected_statistics(field, mean).items():
+            gradient[f"hidden.{name}"] -= weight @ values
+        for name, values in rbm.visible.statistics(v).items():
+            gradient[f"visible.{name}"] -= weight @ values
+        return None if state.chains is None else rbm.hidden.sample(field, random)
+
+    def to_tree(self, state: ClassificationState) -> dict[str, Any]:
+        """The State as plain containers of tensors and numbers, for a checkpoint."""
+        return {
+            "rbm": dict(state.rbm.state_dict()),
+            "optimiser": state.optimiser.state_dict(),
+            "chains": state.chains,
+            "steps_done": state.steps_done,
+            "random": [state.random.seed, state.random.position],
+        }
+
+    def from_tree(self, rbm: RBM, tree: dict[str, Any]) -> ClassificationState:
+        """The State again: ``rbm`` is overwritten with the saved parameters."""
+        rbm.load_state_dict(tree["rbm"])
+        optimiser = self._optimiser(rbm)
+        optimiser.load_state_dict(tree["optimiser"])
+        chains = None if tree["chains"] is None else tree["chains"].to(rbm.weights.device)
+        return ClassificationState(rbm, optimiser, chains, int(tree["steps_done"]), RandomStream(*tree["random"]))
