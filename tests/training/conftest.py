@@ -13,7 +13,15 @@ from torch import Tensor
 
 from layerwise.data import Rows
 from layerwise.energy import RBM
-from layerwise.units import BernoulliUnits, kind_named
+from layerwise.units import (
+    BernoulliUnits,
+    CategoricalUnits,
+    GaussianUnits,
+    MixedUnits,
+    RectifiedUnits,
+    UnitKind,
+    kind_named,
+)
 
 MakeRBM = Callable[..., RBM]
 
@@ -29,13 +37,27 @@ def one_thread() -> Iterator[None]:
     numba.set_num_threads(before[1])
 
 
+def layer(kind: str, size: int) -> UnitKind:
+    """Units of one kind; of several kinds where the kind is mixed."""
+    if kind != "mixed":
+        return kind_named(kind, size)
+    rest = [CategoricalUnits((size - 2,))] if size > 3 else [RectifiedUnits(1)] if size > 2 else []
+    return MixedUnits([BernoulliUnits(1), GaussianUnits(1), *rest])
+
+
 @pytest.fixture
 def make_rbm() -> MakeRBM:
     """A machine with parameters of chance; `scale` is the standard deviation of the couplings."""
 
-    def make(visible: str = "bernoulli", sizes: tuple[int, int] = (4, 3), scale: float = 1.0, seed: int = 0) -> RBM:
+    def make(
+        visible: str = "bernoulli",
+        sizes: tuple[int, int] = (4, 3),
+        scale: float = 1.0,
+        seed: int = 0,
+        hidden: str = "bernoulli",
+    ) -> RBM:
         generator = torch.Generator().manual_seed(seed)
-        rbm = RBM(kind_named(visible, sizes[0]), BernoulliUnits(sizes[1]))
+        rbm = RBM(layer(visible, sizes[0]), layer(hidden, sizes[1]))
         for name, parameter in rbm.named_parameters():
             size = scale if name == "weights" else 0.5
             parameter.copy_(size * torch.randn(parameter.shape, generator=generator))

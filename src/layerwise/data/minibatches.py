@@ -21,7 +21,7 @@ from layerwise.data.rows import Rows
 from layerwise.data.values import Values
 from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
-from layerwise.shapes import Labels, VisibleBatch
+from layerwise.shapes import Labels, PerRow, VisibleBatch
 
 __all__ = ["Batch", "MinibatchStream", "Minibatches"]
 
@@ -41,12 +41,15 @@ class Batch:
         Place of the first row inside the global batch: what the random stream calls the global row.
     total : int
         Rows of the global batch over all ranks.
+    weights : Tensor of shape (batch,), or None
+        How much each row counts beside the others; None where all count the same.
     """
 
     values: VisibleBatch
     labels: Labels | None
     first_row: int
     total: int
+    weights: PerRow | None = None
 
 
 @runtime_checkable

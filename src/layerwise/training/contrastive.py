@@ -6,76 +6,102 @@ The gradient of the mean log-likelihood with respect to any parameter :math:`\th
           \Big\langle -\frac{\partial E}{\partial \theta} \Big\rangle_{model},
 
 each over *its own* rows. CD-k [1]_ draws the second from k Gibbs steps that start at the data, PCD-k [2]_ from chains
-that are kept between minibatches. The hidden units enter both by their expectations.
+that are kept between minibatches, parallel tempering [3]_ from the last replicas of chains that are kept at several
+temperatures. The hidden units enter both by their expectations.
 
 References
 ----------
 .. [1] G. E. Hinton (2002). Training products of experts by minimizing contrastive divergence. Neural Computation 14.
 .. [2] T. Tieleman (2008). Training restricted Boltzmann machines using approximations to the likelihood gradient. ICML.
+.. [3] G. Desjardins, A. Courville, Y. Bengio, P. Vincent, O. Delalleau (2010). Tempered Markov chain Monte Carlo for
+   training of restricted Boltzmann machines. AISTATS.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch.optim import Optimizer
 
-from layerwise import kernels
 from layerwise.data.minibatches import Batch
 from layerwise.energy.rbm import RBM
 from layerwise.errors import OptionError
 from layerwise.randomness import RandomStream
-from layerwise.shapes import HiddenChains, VisibleBatch, VisibleChains
+from layerwise.shapes import HiddenVector
+from layerwise.training import contrastive_tree, movement
+from layerwise.training.averaging import average_in
+from layerwise.training.centring import first_offsets, slide
+from layerwise.training.contrastive_state import ContrastiveInfo, ContrastiveState
+from layerwise.training.gradient import gradient_of
+from layerwise.training.negative_phase import adapted, dream, dream_tempered, first_tempering
+from layerwise.training.penalties import (
+    ACTIVITY_MEMORY,
+    SparsityPenalty,
+    check_sparsity,
+    limit_norms,
+    shrink,
+    sparsity_signal,
+)
+from layerwise.training.phases import Phase, complete, data_phase, relative_weights
+from layerwise.training.ranges import at_least, not_negative, positive, share
+from layerwise.training.schedules import Schedule
 
 __all__ = ["ContrastiveInfo", "ContrastiveLearning", "ContrastiveState"]
 
-Method = Literal["cd", "pcd"]
-
-
-@dataclass(frozen=True)
-class ContrastiveState:
-    """All that the next step needs. The machine and the velocities are moved in place."""
-
-    rbm: RBM
-    velocity: dict[str, Tensor]
-    """Running mean of the gradient of each parameter by name; empty where there is no momentum."""
-    chains: HiddenChains | None
-    random: RandomStream
-
-
-@dataclass(frozen=True)
-class ContrastiveInfo:
-    """What one step saw: nothing is computed until somebody looks."""
-
-    data: VisibleBatch
-    model: VisibleChains
-    data_hidden: Tensor
-    model_hidden: Tensor
-
-    @property
-    def hidden_activity(self) -> float:
-        """Mean of E[h | v] over units and data rows."""
-        return float(self.data_hidden.mean())
+Method = Literal["cd", "pcd", "pt"]
 
 
 @dataclass(frozen=True)
 class ContrastiveLearning:
-    """CD-k or PCD-k with stochastic gradient ascent and momentum.
+    """Contrastive learning of one machine, whatever the kinds of its units.
 
     Parameters
     ----------
-    method : {"cd", "pcd"}
-        Where the model's rows start: at the data, or at the chains kept from the last step.
+    method : {"cd", "pcd", "pt"}
+        Where the model's rows come from: Gibbs steps from the data, from the chains kept from the last step, or from
+        chains kept at several temperatures that trade places (parallel tempering).
     steps : int
         Gibbs steps, k.
     chains : int
         Number of persistent chains; the two phases are averaged over their own rows, so it need not be the batch size.
     learning_rate, momentum : float
-        ``velocity = momentum · velocity + gradient``, ``parameter += learning_rate · velocity``.
+        ``velocity = momentum · velocity + gradient``, ``parameter += learning_rate · velocity``. The momentum is not
+        used where an optimiser is named.
     weight_decay : float
-        L2 penalty, on the couplings alone.
+        L2 penalty, on the couplings alone: ``weight_decay · couplings`` is taken from their gradient.
+    centred : bool
+        Whether the gradient is that of a machine with offsets; see :mod:`layerwise.training.centring`.
+    sliding : float
+        Share of the way that the offsets go after the means of each minibatch.
+    temperatures : int
+        Of parallel tempering: replicas of each chain. Their ladder is adapted to the swap rates as training goes on.
+    optimiser : str or class of torch.optim, optional
+        Takes the place of the momentum: "adam", ``torch.optim.SGD``.
+    optimiser_options : mapping, optional
+        What the optimiser is made with, its learning rate left out.
+    schedule : callable, optional
+        From the number of steps done to a factor of the learning rate; see :mod:`layerwise.training.schedules`.
+    torch_schedule : callable, optional
+        From an optimiser to one of ``torch.optim.lr_scheduler``, asked once a step.
+    l1 : float
+        L1 penalty on the couplings: after each step all are brought nearer to zero by ``learning_rate · l1``.
+    max_norm : float, optional
+        Largest norm of the couplings of one hidden unit.
+    clip_norm : float, optional
+        Largest norm of the gradient of all parameters together.
+    sparsity_target : float, optional
+        What the mean of every hidden unit over the data should be.
+    sparsity_cost : float
+        Weight of the penalty where it is not that.
+    sparsity_penalty : {"kl", "quadratic"}
+        Its form; see :func:`layerwise.training.penalties.sparsity_signal`.
+    averaging : float
+        Memory of the running mean of the parameters, 0 for none; see :mod:`layerwise.training.averaging`.
+    missing_steps : int
+        Clamped Gibbs steps that draw the NaN entries of a minibatch from the machine before each step.
     """
 
     method: Method = "pcd"
@@ -84,93 +110,139 @@ class ContrastiveLearning:
     learning_rate: float = 0.05
     momentum: float = 0.5
     weight_decay: float = 0.0
+    centred: bool = False
+    sliding: float = 0.01
+    temperatures: int = 10
+    optimiser: str | type[Optimizer] | None = None
+    optimiser_options: Mapping[str, Any] | None = None
+    schedule: Schedule | None = None
+    torch_schedule: movement.TorchSchedule | None = None
+    l1: float = 0.0
+    max_norm: float | None = None
+    clip_norm: float | None = None
+    sparsity_target: float | None = None
+    sparsity_cost: float = 0.1
+    sparsity_penalty: SparsityPenalty = "kl"
+    averaging: float = 0.0
+    missing_steps: int = 10
 
     def __post_init__(self) -> None:
-        if self.method not in ("cd", "pcd"):
-            raise OptionError("method", self.method, "must be 'cd' or 'pcd'")
-        if self.steps < 1:
-            raise OptionError("steps", self.steps, "must be at least 1 Gibbs step")
-        if self.chains < 1:
-            raise OptionError("chains", self.chains, "must be at least 1")
-        if not 0 < self.learning_rate < float("inf"):
-            raise OptionError("learning_rate", self.learning_rate, "must be a positive number", "start with 0.05")
-        if not 0 <= self.momentum < 1:
-            raise OptionError("momentum", self.momentum, "must be at least 0 and below 1")
-        if not 0 <= self.weight_decay < float("inf"):
-            raise OptionError("weight_decay", self.weight_decay, "must be at least 0")
+        if self.method not in ("cd", "pcd", "pt"):
+            raise OptionError("method", self.method, "must be 'cd', 'pcd' or 'pt'")
+        at_least("steps", self.steps, 1, " Gibbs step")
+        at_least("missing_steps", self.missing_steps, 1, " Gibbs step")
+        at_least("chains", self.chains, 1)
+        at_least("temperatures", self.temperatures, 2)
+        positive("learning_rate", self.learning_rate, "start with 0.05")
+        for name in ("max_norm", "clip_norm"):
+            positive(name, getattr(self, name))
+        share("sliding", self.sliding, "0 keeps the first offsets")
+        for name in ("weight_decay", "l1", "sparsity_cost"):
+            not_negative(name, getattr(self, name))
+        share("momentum", self.momentum)
+        share("averaging", self.averaging, "start with 0.999")
+        if self.sparsity_penalty not in ("kl", "quadratic"):
+            raise OptionError("sparsity_penalty", self.sparsity_penalty, "must be 'kl' or 'quadratic'")
+        movement.check_optimiser(self.optimiser, self.optimiser_options, self.torch_schedule, self.schedule)
 
+    @torch.no_grad()
     def init(self, rbm: RBM, random: RandomStream) -> ContrastiveState:
-        """The first State; persistent chains start at the independent units that the biases describe."""
-        velocity: dict[str, Tensor] = {}
-        if self.momentum:
+        """The first State; persistent chains start at the independent units that the biases describe.
+
+        Raises
+        ------
+        OptionError
+            The machine's hidden units cannot have the target of their activity.
+        """
+        if self.sparsity_target is not None:
+            check_sparsity(rbm.hidden, self.sparsity_target, self.sparsity_penalty)
+        velocity, moved = {}, None
+        if self.optimiser is not None:
+            made_with = self.optimiser, self.learning_rate, self.optimiser_options, self.torch_schedule
+            moved = movement.first_movement(list(rbm.parameters()), *made_with)
+        elif self.momentum:
             velocity = {name: torch.zeros_like(p) for name, p in rbm.named_parameters()}
-            if rbm.weights.device.type == "cpu" and rbm.weights.dtype == torch.float32:
-                velocity["weights"] = kernels.padded(*rbm.weights.shape).zero_()
-        chains = None
+            velocity["weights"] = movement.blank_like(rbm.weights)
+        chains, tempering = None, None
         if self.method == "pcd":
             field = rbm.hidden.bias.expand(self.chains, -1).contiguous()
             chains = rbm.hidden.sample(field, random)
-        return ContrastiveState(rbm, velocity, chains, random)
+        elif self.method == "pt":
+            tempering = first_tempering(rbm, self.temperatures, self.chains, random)
+        return ContrastiveState(
+            *(rbm, velocity, chains, random),
+            offsets=first_offsets(rbm) if self.centred else None,
+            average={name: p.clone() for name, p in rbm.named_parameters()} if self.averaging else {},
+            movement=moved,
+            tempering=tempering,
+        )
 
     @torch.no_grad()
     def step(self, state: ContrastiveState, batch: Batch) -> tuple[ContrastiveState, ContrastiveInfo]:
-        """Do one minibatch."""
-        rbm, random = state.rbm, state.random
-        v = kernels.compress(batch.values)
-        field = rbm.field_of_hidden(v)
-        if state.chains is None:
-            chain_row = batch.first_row
-            h_mean, h = rbm.hidden.mean_and_sample(field, random, chain_row)
+        """Do one minibatch; entries that are NaN are drawn from the machine given the others first.
+
+        Raises
+        ------
+        DataError
+            A weight of a row is negative, or none is above 0; or a categorical site is missing in part.
+        """
+        rbm, random, row, tempering = state.rbm, state.random, batch.first_row, state.tempering
+        weights = relative_weights(batch.weights)
+        values = complete(rbm, batch.values, self.missing_steps, random, row)
+        data, h = data_phase(rbm, values, weights, random if self.method == "cd" else None, row)
+        chains = None
+        if tempering is not None:
+            model, tempering = dream_tempered(rbm, tempering, self.steps, random)
+        elif state.chains is not None:
+            model, chains = dream(rbm, state.chains, self.steps, random, 0, None, keep=True)
         else:
-            h_mean, h, chain_row = rbm.hidden.mean(field), state.chains, 0
+            assert h is not None
+            model, _ = dream(rbm, h, self.steps, random, row, weights, keep=False)
 
-        for _ in range(self.steps - 1):
-            v_model = kernels.compress(rbm.sample_v_from_h(h, random, chain_row))
-            h = rbm.hidden.sample(rbm.field_of_hidden(v_model), random, chain_row)
-        v_dreamt = rbm.sample_v_from_h(h, random, chain_row)
-        v_model = kernels.compress(v_dreamt)
-        field_model = rbm.field_of_hidden(v_model)
-        if state.chains is None:
-            h_model, chains = rbm.hidden.mean(field_model), None
+        activity = state.activity
+        if self.sparsity_target is not None:
+            now = data.weighted(data.hidden).mean(0)
+            activity = now if activity is None else torch.lerp(now, activity, ACTIVITY_MEMORY)
+        if state.offsets is not None:
+            slide(state.offsets, data, self.sliding)
+        norm, done = self._move(state, data, model, activity), state.steps_done + 1
+        if self.averaging:
+            average_in(state.average, rbm, self.averaging, done)
+
+        rates = None if tempering is None else tempering.chains.rates
+        info = ContrastiveInfo(values, model.values, data.hidden, model.hidden, norm, rates)
+        after = None if tempering is None else adapted(tempering, done)
+        return replace(state, chains=chains, steps_done=done, activity=activity, tempering=after), info
+
+    def _move(self, state: ContrastiveState, data: Phase, model: Phase, activity: HiddenVector | None) -> float | None:
+        """Move the machine; return the gradient's norm if it was looked at."""
+        rbm, moved = state.rbm, state.movement
+        rate = self.learning_rate * (1.0 if self.schedule is None else self.schedule(state.steps_done))
+        if moved is not None:
+            rate = movement.set_rate(moved, rate)
+        signal = None
+        if activity is not None and self.sparsity_target is not None:
+            asked = self.sparsity_target, self.sparsity_cost, self.sparsity_penalty
+            signal = sparsity_signal(rbm.hidden, data.field, activity, *asked)
+        gradient = gradient_of(rbm, data, model, signal, state.offsets)
+        norm = None
+        if moved is None and self.clip_norm is None:
+            movement.follow(rbm, state.velocity, gradient, rate, self.momentum, self.weight_decay)
         else:
-            h_model, chains = rbm.hidden.mean_and_sample(field_model, random, chain_row)
-
-        # Biases first: a kind's statistics are taken at the parameters that the rows were drawn with.
-        visible = rbm.visible.statistics(batch.values), rbm.visible.statistics(v_dreamt)
-        hidden = rbm.hidden.expected_statistics(field, h_mean), rbm.hidden.expected_statistics(field_model, h_model)
-        for side, units, (data, model) in (("visible", rbm.visible, visible), ("hidden", rbm.hidden, hidden)):
-            for name, of_data in data.items():
-                step = kernels.mean_difference(of_data, model[name])
-                if self.momentum:
-                    step = state.velocity[f"{side}.{name}"].mul_(self.momentum).add_(step)
-                units.get_parameter(name).add_(step, alpha=self.learning_rate)
-        kernels.ascend(
-            rbm.weights,
-            state.velocity.get("weights"),
-            (v, h_mean),
-            (v_model, h_model),
-            self.learning_rate,
-            self.momentum,
-            self.weight_decay,
-        )
-
-        info = ContrastiveInfo(batch.values, v_dreamt, h_mean, h_model)
-        return ContrastiveState(rbm, state.velocity, chains, random), info
+            whole = movement.whole_gradient(rbm, gradient, self.weight_decay)
+            norm = None if self.clip_norm is None else movement.clip(whole, self.clip_norm)
+            movement.move_along(rbm, state.velocity, moved, whole, rate, self.momentum)
+        if self.l1:
+            shrink(rbm.weights, rate * self.l1)
+        if self.max_norm is not None:
+            limit_norms(rbm.weights, self.max_norm)
+        return norm
 
     def to_tree(self, state: ContrastiveState) -> dict[str, Any]:
         """The State as plain containers of tensors and numbers, for a checkpoint."""
-        return {
-            "rbm": dict(state.rbm.state_dict()),
-            "velocity": state.velocity,
-            "chains": state.chains,
-            "random": [state.random.seed, state.random.position],
-        }
+        return contrastive_tree.to_tree(state)
 
     def from_tree(self, rbm: RBM, tree: dict[str, Any]) -> ContrastiveState:
         """The State again: ``rbm`` is overwritten with the saved parameters."""
         rbm.load_state_dict(tree["rbm"])
-        state = self.init(rbm, RandomStream(0))
-        for name, velocity in state.velocity.items():
-            velocity.copy_(tree["velocity"][name])
-        chains = None if tree["chains"] is None else tree["chains"].to(rbm.weights.device)
-        return ContrastiveState(rbm, state.velocity, chains, RandomStream(*tree["random"]))
+        return contrastive_tree.from_tree(self.init(rbm, RandomStream(0)), tree)

@@ -137,6 +137,6 @@ def check_finite(module: torch.nn.Module, where: str) -> None:
     for name, parameter in module.named_parameters():
         if not bool(torch.isfinite(parameter).all()):
             raise DivergenceError(
-                f"{where}: {name} left the finite numbers; the last checkpoint is intact; "
+                f"{where}: {name} left the finite numbers; only what was saved before is intact; "
                 "lower the learning rate (a tenth is a good first try)"
             )

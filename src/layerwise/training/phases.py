@@ -1,0 +1,87 @@
+"""The two phases of contrastive learning: what the data say, what the model dreams.
+
+Each is a set of visible rows with the hidden units' expectations given them. A phase is averaged over its own rows;
+the rows of the data may have weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from layerwise import kernels
+from layerwise.energy.clamping import clamped_gibbs, draw_unknown
+from layerwise.energy.rbm import RBM
+from layerwise.errors import DataError
+from layerwise.kernels import SparseRows
+from layerwise.randomness import RandomStream
+from layerwise.shapes import HiddenChains, PerRow, VisibleBatch
+
+__all__ = ["Phase", "complete", "data_phase", "relative_weights"]
+
+
+@dataclass(slots=True)
+class Phase:
+    """Visible rows and the hidden units' expectations given them."""
+
+    values: Tensor
+    """(rows, visible)"""
+    listed: Tensor | SparseRows
+    """The same, listed where they have few non-zero entries."""
+    field: Tensor
+    """(rows, hidden): what the rows send up."""
+    hidden: Tensor
+    """(rows, hidden): E[h | v]."""
+    share: Tensor | None = None
+    """(rows, 1): the weight of each row over the mean weight; None where all weigh the same."""
+
+    def weighted(self, values: Tensor) -> Tensor:
+        """Numbers of the rows, such that their plain mean is the phase's."""
+        return values if self.share is None else values * self.share
+
+
+def relative_weights(weights: PerRow | None) -> Tensor | None:
+    """Weights of rows over their mean, as a column.
+
+    Raises
+    ------
+    DataError
+        A weight is negative or no number, or none is above 0.
+    """
+    if weights is None:
+        return None
+    mean = weights.mean()
+    if bool((weights < 0).any()) or not 0 < float(mean) < float("inf"):
+        rule = "must be at least 0 and finite, and some of a minibatch above 0"
+        raise DataError(
+            "weights", f"{float(weights.min())} to {float(weights.max())}", rule, "leave rows out that weigh nothing"
+        )
+    return (weights / mean)[:, None]
+
+
+def complete(rbm: RBM, values: VisibleBatch, steps: int, random: RandomStream, first_row: int) -> VisibleBatch:
+    """Rows with their NaN entries drawn from the machine given the others; the same rows where nothing is missing.
+
+    The draws have a stream of their own, so that a batch with missing values moves the run's stream no further than one
+    without.
+    """
+    # A sum is no number if one of its terms is none: one pass and no matrix of answers.
+    if not bool(values.sum().isnan()):
+        return values
+    known = ~values.isnan()
+    of_these = random.child(f"missing values {random.position}")
+    start = draw_unknown(rbm, values, known, of_these, first_row)
+    return clamped_gibbs(rbm, start, known, steps, of_these, first_row)[0]
+
+
+def data_phase(
+    rbm: RBM, values: VisibleBatch, share: Tensor | None, random: RandomStream | None, first_row: int
+) -> tuple[Phase, HiddenChains | None]:
+    """The phase of the data; with a stream also a draw of the hidden units, in the same pass."""
+    v = kernels.compress(values)
+    field = rbm.field_of_hidden(v)
+    if random is None:
+        return Phase(values, v, field, rbm.hidden.mean(field), share), None
+    mean, h = rbm.hidden.mean_and_sample(field, random, first_row)
+    return Phase(values, v, field, mean, share), h
