@@ -192,6 +192,6 @@ def test_unknown_units_are_refused_where_no_type_check_does_it() -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    with pytest.raises(OptionError, match="visible = 'spin': must be 'bernoulli' or 'gaussian'"):
-        module.Preparation.fit(Rows.from_arrays([[1.0, 2.0]]), "spin")
+    with pytest.raises(OptionError, match="visible = 'potts': must be one of bernoulli, gaussian, spin"):
+        module.Preparation.fit(Rows.from_arrays([[1.0, 2.0]]), "potts")
     del sys.modules[spec.name]

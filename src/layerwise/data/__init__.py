@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from layerwise.data.alignments import load_alignment
+from layerwise.data.columns import TablePreparation
 from layerwise.data.labelling import keep_labels, split
 from layerwise.data.minibatches import Batch, Minibatches, MinibatchStream
 from layerwise.data.preparation import Preparation
@@ -16,8 +18,10 @@ __all__ = [
     "Minibatches",
     "Preparation",
     "Rows",
+    "TablePreparation",
     "keep_labels",
     "load",
+    "load_alignment",
     "rows_from_table",
     "split",
 ]

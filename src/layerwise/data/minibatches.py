@@ -138,7 +138,7 @@ class Minibatches:
             raise DataError("rows.n_columns", rows.n_columns, rule)
         self.batch_size = batch_size
         self.device = torch.device(device)
-        self._n_rows, self._n_columns = len(rows), rows.n_columns
+        self._n_rows, self._n_columns = len(rows), preparation.n_units
         self._rank, self._world_size = rank, world_size
         self._random = random
         self._shuffle = shuffle
@@ -159,7 +159,7 @@ class Minibatches:
 
     @property
     def n_columns(self) -> int:
-        """Columns of the rows."""
+        """Columns of a batch's values: visible units."""
         return self._n_columns
 
     def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:

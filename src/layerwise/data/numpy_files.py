@@ -53,6 +53,9 @@ def load_npz(path: Path) -> Dataset:
     Rows are a matrix or pictures (rows, height, width). A row whose label is -1 or an empty text has none. A sparse
     matrix may have its labels saved beside it. Other names are left alone.
 
+    Several labels a row, a matrix of 0 and 1, are no classes: they become columns behind those of the rows, named
+    ``label 0``, ``label 1``, …, for a model of rows and labels together.
+
     Raises
     ------
     DataError
@@ -94,12 +97,28 @@ def _read_sparse(file: BinaryIO) -> Any:
 
 
 def _part(arrays: Mapping[str, Any], keys: Mapping[str, str | None], rows: str, labels: str, path: Path) -> Rows:
-    return Rows.from_arrays(
-        arrays[rows],
-        arrays.get(labels),
-        name=f"{path.name}: {keys[rows] or 'the sparse matrix'}",
-        label_name=f"{path.name}: {keys[labels]}",
-    )
+    X, y = arrays[rows], arrays.get(labels)
+    name, label_name = f"{path.name}: {keys[rows] or 'the sparse matrix'}", f"{path.name}: {keys[labels]}"
+    if y is None or len(np.shape(X)) != 2 or not _several_a_row(y):
+        return Rows.from_arrays(X, y, name=name, label_name=label_name)
+    if X.shape[0] != len(y):
+        raise DataError(f"len({label_name})", len(y), f"must hold labels for each of the {X.shape[0]} rows of {name}")
+    columns = [f"column {i}" for i in range(X.shape[1])] + [f"label {i}" for i in range(y.shape[1])]
+    return Rows.from_arrays(_beside(X, y.astype(X.dtype)), columns=columns, name=name)
+
+
+def _beside(rows: Any, labels: Any) -> Any:
+    from scipy import sparse
+
+    join: Any = np.hstack if isinstance(rows, np.ndarray) else sparse.hstack
+    return join([rows, labels])
+
+
+def _several_a_row(labels: npt.NDArray[Any]) -> bool:
+    """Whether rows have several labels at once; at most a single 1 in each row would be its class."""
+    if labels.ndim != 2 or labels.shape[1] < 2 or labels.dtype.kind not in "biuf":
+        return False
+    return bool(((labels == 0) | (labels == 1)).all()) and bool((labels.sum(axis=1) > 1).any())
 
 
 def _only(names: Iterable[str], accepted: tuple[str, ...], path: Path) -> str | None:

@@ -36,6 +36,8 @@ class Rows:
     full_scale : float or None
         The value that stands for white where the source fixes it (255 in byte pictures, 16 in ``digits``); None where
         every column has a scale of its own.
+    states : tuple of str or None
+        What the codes 0, 1, 2, … of every column stand for where the source fixes it: the letters of an alignment.
     """
 
     values: Values
@@ -44,6 +46,7 @@ class Rows:
     columns: tuple[str, ...] | None = None
     picture: tuple[int, int] | None = None
     full_scale: float | None = None
+    states: tuple[str, ...] | None = None
 
     @classmethod
     def from_arrays(
@@ -54,6 +57,7 @@ class Rows:
         columns: Sequence[str] | None = None,
         picture: tuple[int, int] | None = None,
         full_scale: float | None = None,
+        missing: bool = False,
         name: str = "X",
         label_name: str = "y",
     ) -> Rows:
@@ -72,6 +76,8 @@ class Rows:
         full_scale : float, optional
             The value that stands for white. Pictures of whole numbers from 0 to 255 have 255 by themselves, or 1 where
             they hold only 0 and 1.
+        missing : bool
+            Whether NaN is a missing value that may stay. Only energy models can learn from such rows.
         name, label_name : str
             How an error names ``X`` and ``y``.
 
@@ -86,7 +92,7 @@ class Rows:
         >>> len(rows), rows.n_columns, rows.classes, rows.labels
         (3, 2, ('no', 'yes'), array([ 0,  1, -1]))
         """
-        values = checked_values(X, name, columns)
+        values = checked_values(X, name, columns, missing=missing)
         if isinstance(values, np.ndarray) and values.ndim == 3:
             picture = (values.shape[1], values.shape[2])
             values = values.reshape(len(values), -1)

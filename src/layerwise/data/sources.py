@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
+from layerwise.data.alignments import is_alignment, load_alignment
 from layerwise.data.builtin import BUILT_IN, load_built_in
 from layerwise.data.idx import is_idx, load_idx
 from layerwise.data.images import load_images
@@ -18,7 +19,7 @@ __all__ = ["load"]
 
 _READERS = {".npy": load_npy, ".npz": load_npz}
 _TABLES = (".csv", ".parquet")
-_FILES = "an .npy, .npz, .csv, .parquet or idx(.gz) file, or a folder of pictures with one folder a class"
+_FILES = "an .npy, .npz, .csv, .parquet, .fasta(.gz) or idx(.gz) file, or a folder of pictures with one folder a class"
 
 
 def load(data: str | Path, *, target: str | None = None, cache: Path | None = None, progress: bool = False) -> Dataset:
@@ -27,9 +28,9 @@ def load(data: str | Path, *, target: str | None = None, cache: Path | None = No
     Parameters
     ----------
     data : str or Path
-        ``"digits"``, ``"mnist"``, ``"fashion-mnist"``, or the path of an .npy, .npz, .csv, .parquet, idx or idx.gz file
-        or of a folder of pictures with one folder a class. A file that is named as a built-in data set is reached as
-        ``"./mnist"``.
+        ``"digits"``, ``"mnist"``, ``"fashion-mnist"``, or the path of an .npy, .npz, .csv, .parquet, idx or idx.gz
+        file, of an alignment of proteins (.fasta or .fa, also with .gz) or of a folder of pictures with one folder a
+        class. A file that is named as a built-in data set is reached as ``"./mnist"``.
     target : str, optional
         Column of a table that holds the labels.
     cache : Path, optional
@@ -78,6 +79,8 @@ def load(data: str | Path, *, target: str | None = None, cache: Path | None = No
     _refuse_target(target, path.name)
     if suffix in _READERS:
         return _READERS[suffix](path)
+    if is_alignment(path):
+        return load_alignment(path)
     if is_idx(path):
         return load_idx(path)
     rule = f"has the ending {suffix!r}; accepted is {_FILES}"

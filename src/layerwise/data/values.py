@@ -1,7 +1,7 @@
 """Which numbers are accepted as rows, and how they lie in memory.
 
 Everything that enters, from a file or from Python, passes :func:`checked_values` once. After that a row is trusted:
-finite, in native byte order, contiguous, one of uint8, float32 and float64.
+finite, or NaN where missing values are asked for, in native byte order, contiguous, one of uint8, float32 and float64.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ _LARGEST = float(np.finfo(np.float32).max)
 _LARGEST_WHOLE_FLOAT32 = 2**24
 
 
-def checked_values(values: object, what: str = "X", columns: Sequence[str] | None = None) -> Values:
+def checked_values(
+    values: object, what: str = "X", columns: Sequence[str] | None = None, *, missing: bool = False
+) -> Values:
     """Check numbers that are to become rows, and store them compactly.
 
     Booleans and whole numbers from 0 to 255 become uint8, other whole numbers float32 where that is exact and float64
@@ -39,6 +41,8 @@ def checked_values(values: object, what: str = "X", columns: Sequence[str] | Non
         How an error names the values.
     columns : sequence of str, optional
         Column names, for errors.
+    missing : bool
+        Whether NaN, and a masked entry, is a missing value that may stay; never in a sparse matrix.
 
     Returns
     -------
@@ -51,7 +55,9 @@ def checked_values(values: object, what: str = "X", columns: Sequence[str] | Non
     """
     if issparse(values):
         return _checked_sparse(values, what, columns)
-    if np.ma.isMaskedArray(values) and np.ma.is_masked(values):
+    if missing and np.ma.isMaskedArray(values):
+        values = _unmasked(values)
+    elif np.ma.isMaskedArray(values) and np.ma.is_masked(values):
         raise DataError(what, "a masked array", "must have no masked entry", "fill the gaps or leave those rows out")
     try:
         array = np.asarray(values)
@@ -62,10 +68,10 @@ def checked_values(values: object, what: str = "X", columns: Sequence[str] | Non
         remedy = "a single row is X.reshape(1, -1), a single column X.reshape(-1, 1)" if array.ndim == 1 else ""
         raise DataError(f"{what}.shape", tuple(array.shape), _ACCEPTED, remedy)
     _check_not_empty(array.shape, what)
-    low, high = _range(array)
+    low, high = _range(array, missing)
     if not (low >= -_LARGEST and high <= _LARGEST):
         flat = array.reshape(len(array), -1)
-        row, column = _first_bad(flat)
+        row, column = _first_bad(flat, missing)
         raise _not_finite(flat[row, column], row, column, what, columns)
     return np.ascontiguousarray(array, dtype=_storage(array.dtype, low, high))
 
@@ -107,9 +113,17 @@ def _check_not_empty(shape: tuple[int, ...], what: str) -> None:
         raise DataError(f"{what}.shape", tuple(shape), "must hold at least one row and one column")
 
 
-def _range(array: npt.NDArray[Any]) -> tuple[float, float]:
-    # NaN goes through both; neither makes a temporary array as large as the data.
+def _unmasked(values: Any) -> npt.NDArray[Any]:
+    """A masked array with NaN where it is masked."""
+    return values.astype(np.result_type(values.dtype, np.float32)).filled(np.nan)
+
+
+def _range(array: npt.NDArray[Any], missing: bool = False) -> tuple[float, float]:
+    # NaN goes through min and max, and past fmin and fmax; none makes a temporary array as large as the data.
     with np.errstate(invalid="ignore"):
+        if missing and array.dtype.kind == "f":
+            low, high = float(np.fmin.reduce(array, axis=None)), float(np.fmax.reduce(array, axis=None))
+            return (0.0, 0.0) if np.isnan(low) else (low, high)
         return float(array.min()), float(array.max())
 
 
@@ -121,9 +135,9 @@ def _storage(dtype: np.dtype[Any], low: float, high: float) -> np.dtype[Any]:
     return np.dtype(np.float32) if max(-low, high) <= _LARGEST_WHOLE_FLOAT32 else np.dtype(np.float64)
 
 
-def _first_bad(matrix: npt.NDArray[Any]) -> tuple[int, int]:
+def _first_bad(matrix: npt.NDArray[Any], missing: bool = False) -> tuple[int, int]:
     for row, entries in enumerate(matrix):
-        good = np.abs(entries) <= _LARGEST
+        good = (np.abs(entries) <= _LARGEST) | (np.isnan(entries) if missing else False)
         if not good.all():
             return row, int(np.argmin(good))
     raise AssertionError("a range that is not finite has an entry that is not")
