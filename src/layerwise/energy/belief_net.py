@@ -1,8 +1,10 @@
-r"""The deep belief network: an RBM on top of layers that point downwards.
+r"""The deep belief network as greedy training leaves it: a stack of RBMs, whose lower ones lend their halves.
 
 .. math:: p(v, h^1, \dots, h^L) = p(h^{L-1}, h^L) \prod_{l=0}^{L-2} p(h^l \mid h^{l+1}), \qquad h^0 = v
 
-Only the top two layers are an undirected machine; below it each layer's RBM lends its downward half.
+Only the top two layers are an undirected machine; below it each layer's RBM generates by its downward half and
+recognises by its upward half, with the same couplings (:class:`~layerwise.energy.wake_sleep_net.WakeSleepNet` unties
+them).
 
 References
 ----------
@@ -19,22 +21,24 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from layerwise.energy.gibbs import gibbs
+from layerwise.energy.class_rbm import features_of, free_energy_of_features
+from layerwise.energy.conditional import Conditional
+from layerwise.energy.directed_stack import DirectedStack
 from layerwise.energy.rbm import RBM
 from layerwise.errors import OptionError
-from layerwise.randomness import RandomStream
-from layerwise.shapes import VisibleBatch, VisibleChains
+from layerwise.shapes import VisibleBatch
 
 __all__ = ["BeliefNet"]
 
 
-class BeliefNet(nn.Module):
+class BeliefNet(DirectedStack):
     """A stack of RBMs, each layer's hidden units being the next one's visible units.
 
     Parameters
     ----------
     layers : iterable of RBM
-        From the data upwards.
+        From the data upwards. The last of several may have label units beside the layer below, as
+        :func:`~layerwise.energy.class_rbm.class_rbm` makes them.
     """
 
     def __init__(self, layers: Iterable[RBM]) -> None:
@@ -43,7 +47,8 @@ class BeliefNet(nn.Module):
         if not stack:
             raise OptionError("layers", stack, "must hold at least one RBM")
         for below, above in pairwise(stack):
-            if below.hidden.size != above.visible.size:
+            fitting = above.visible.size, features_of(above) if above is stack[-1] else above.visible.size
+            if below.hidden.size not in fitting:
                 rule = "each RBM must have as many visible units as the one below has hidden ones"
                 raise OptionError("layers", f"{below.hidden.size} hidden under {above.visible.size} visible", rule)
         self._stack = nn.ModuleList(stack)
@@ -58,65 +63,23 @@ class BeliefNet(nn.Module):
         """Visible size, then the size of each hidden layer."""
         return (self.layers[0].visible.size, *(layer.hidden.size for layer in self.layers))
 
-    def up(self, v: VisibleBatch, depth: int | None = None) -> Tensor:
-        """Carry rows up by means, through ``depth`` layers (all if None).
+    @property
+    def top(self) -> RBM:
+        """The uppermost RBM."""
+        return self.layers[-1]
 
-        Returns
-        -------
-        Tensor of shape (batch, size of that layer)
-        """
-        for layer in self.layers[:depth]:
-            v = layer.mean_h_from_v(v)
-        return v
+    @property
+    def recognition(self) -> list[Conditional]:
+        """The upward halves of the RBMs below the top."""
+        return [Conditional(layer.weights, layer.hidden) for layer in self.layers[:-1]]
 
-    def down(self, h: Tensor, depth: int | None = None) -> VisibleBatch:
-        """Carry the units of layer ``depth`` (the top if None) down by means."""
-        for layer in reversed(self.layers[:depth]):
-            h = layer.mean_v_from_h(h)
-        return h
-
-    def reconstruct(self, v: VisibleBatch, depth: int | None = None) -> VisibleBatch:
-        """Up through ``depth`` layers and down again, by means."""
-        return self.down(self.up(v, depth), depth)
-
-    def sample(
-        self, count: int, random: RandomStream, steps: int = 1000, start: VisibleBatch | None = None
-    ) -> VisibleChains:
-        """Draw rows: Gibbs steps in the top RBM, then one pass down.
-
-        Parameters
-        ----------
-        count : int
-            Number of rows.
-        random : RandomStream
-        steps : int
-            Gibbs steps in the top RBM.
-        start : Tensor of shape (count, visible), optional
-            Rows that are carried up (by samples) to start the chains; noise if left out.
-
-        Returns
-        -------
-        Tensor of shape (count, visible)
-            E[v | h¹] for a sampled h¹: the grey levels are probabilities of the last, binary step.
-        """
-        if count < 1:
-            raise OptionError("count", count, "must be at least 1")
-        *below, top = self.layers
-        if start is None:
-            x = top.visible.sample(top.visible.bias.expand(count, -1).contiguous(), random)
-        else:
-            x = start
-            for layer in below:
-                x = layer.sample_h_from_v(x, random)
-        # The last step down inside the top machine is by means if it is the only layer.
-        x, h = gibbs(top, x, steps, random)
-        if not below:
-            return top.mean_v_from_h(h)
-        for layer in reversed(below[1:]):
-            x = layer.sample_v_from_h(x, random)
-        return below[0].mean_v_from_h(x)
+    @property
+    def generation(self) -> list[Conditional]:
+        """Their downward halves."""
+        return [Conditional(layer.weights.T, layer.visible) for layer in self.layers[:-1]]
 
     def free_energy_at(self, v: VisibleBatch, depth: int) -> Tensor:
-        """Free energy, in layer ``depth``'s RBM, of rows carried up to it."""
+        """Free energy, in layer ``depth``'s RBM, of rows carried up to it; a label is summed away."""
         with torch.no_grad():
-            return self.layers[depth].free_energy(self.up(v, depth))
+            layer, x = self.layers[depth], self.up(v, depth)
+            return free_energy_of_features(layer, x) if x.shape[1] < layer.visible.size else layer.free_energy(x)
