@@ -35,7 +35,7 @@ from layerwise.shapes import PerRow, VisibleBatch, VisibleChains
 __all__ = ["Annealing", "anneal", "anneal_back", "schedule"]
 
 CHAINS_AT_ONCE = 512
-"""What stays in the cache; the draws do not depend on it."""
+"""What stays in the cache. Draws do not depend on it, nor do weights, but for the last digit of a sum."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def schedule(temperatures: int, steepness: float = 4.0) -> list[float]:
 
     Examples
     --------
-    >>> schedule(4, steepness=0)
+    >>> schedule(4, steepness=0.0)
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
     if temperatures < 1:

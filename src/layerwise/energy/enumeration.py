@@ -43,7 +43,7 @@ BLOCK = 2**18
 """Numbers of a block: what a core's second-level cache holds."""
 
 
-def state_count(units: UnitKind) -> float:
+def state_count(units: UnitKind) -> int | float:
     """How many joint states a layer has; infinite where they cannot be counted."""
     sites = units.states()
     return math.inf if sites is None else math.prod(len(site) for site in sites)

@@ -59,7 +59,7 @@ def adapt_ladder(betas: Sequence[float], rates: Sequence[float]) -> list[float]:
 
     Examples
     --------
-    >>> adapt_ladder([0.0, 0.5, 1.0], [0.9, 0.7])
+    >>> adapt_ladder([0.0, 0.5, 1.0], [0.75, 0.25])
     [0.0, 0.6666666666666666, 1.0]
     """
     places = checked_ladder(betas)
@@ -107,6 +107,6 @@ def warn_if_coarse(betas: Sequence[float], rates: Sequence[float], lowest: float
 def checked_ladder(betas: Sequence[float]) -> list[float]:
     """The places as they are, if they rise to 1."""
     places = [float(place) for place in betas]
-    if len(places) < 2 or places[0] < 0 or places[-1] != 1 or any(high <= low for low, high in pairwise(places)):
+    if len(places) < 2 or places[0] < 0 or places[-1] != 1 or not all(low < high for low, high in pairwise(places)):
         raise OptionError("betas", places, "must rise, from 0 or more to 1", "make them by ladder(10)")
     return places

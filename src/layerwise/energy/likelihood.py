@@ -85,7 +85,6 @@ class LogLikelihood:
         )
 
 
-@torch.no_grad()
 def log_likelihood(
     rbm: RBM,
     rows: VisibleBatch,
@@ -154,13 +153,9 @@ def log_likelihood(
     random = RandomStream(0) if random is None else random
     betas = schedule(temperatures)
     path = Path.from_mean(rbm, mean)
-    if starts is not None:
-        starts = _checked(rbm, starts, "starts")
+    # Chains that start at rows know modes that annealing may have missed: the two directions check each other.
+    starts = _settled(rbm, rows, chains, settle, random) if starts is None else _checked(rbm, starts, "starts")
     forward = anneal(path, betas, chains, random.child("forward"))
-    if starts is None:
-        # Chains that start at rows know modes that annealing may have missed: the two directions check each other.
-        chosen = torch.arange(chains, device=rows.device) * len(rows) // chains
-        starts, _ = gibbs(rbm, rows[chosen], settle, random.child("settle"))
     backward = anneal_back(path, betas, starts, random.child("backward"))
 
     per_row = _minus_free_energy(rbm, rows) - forward.log_partition
@@ -193,6 +188,14 @@ def _warn(rbm: RBM, result: LogLikelihood, chains: int, temperatures: int) -> No
         )
 
 
+@torch.no_grad()
+def _settled(rbm: RBM, rows: VisibleBatch, chains: int, steps: int, random: RandomStream) -> VisibleChains:
+    """Chains from rows taken evenly from all."""
+    chosen = torch.arange(chains, device=rows.device) * len(rows) // chains
+    return gibbs(rbm, rows[chosen], steps, random.child("settle"))[0]
+
+
+@torch.no_grad()
 def _minus_free_energy(rbm: RBM, rows: VisibleBatch) -> PerRow:
     """In float64, a few thousand rows at a time."""
     starts = range(0, len(rows), ROWS_AT_ONCE)
