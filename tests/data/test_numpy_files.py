@@ -117,6 +117,24 @@ def test_a_sparse_matrix_may_have_labels_beside_it(tmp_path: Path) -> None:
     assert load_npz(tmp_path / "some.npz").train.n_labelled == 4
 
 
+def test_several_labels_a_row_become_columns(tmp_path: Path) -> None:
+    several = np.array([[1, 1, 0], [0, 0, 1], [0, 0, 0], [1, 0, 1]], dtype=np.uint8)
+    np.savez(tmp_path / "some.npz", X_train=X.astype(np.float32), y_train=several, X_test=X[:2], y_test=several[:2])
+    dataset = load_npz(tmp_path / "some.npz")
+    assert dataset.test is not None
+    for rows, n in ((dataset.train, 4), (dataset.test, 2)):
+        np.testing.assert_array_equal(rows.values, np.hstack([X, several])[:n])
+        assert rows.columns == ("column 0", "column 1", "column 2", "label 0", "label 1", "label 2")
+        assert rows.labels is None
+    assert dataset.train.values.dtype == np.float32
+    sparse.save_npz(tmp_path / "only.npz", sparse.csr_array(X))
+    with np.load(tmp_path / "only.npz") as parts:
+        np.savez(tmp_path / "thin.npz", **parts, y=several)
+    values = load_npz(tmp_path / "thin.npz").train.values
+    assert isinstance(values, sparse.csr_array)
+    np.testing.assert_array_equal(values.toarray(), np.hstack([X, several]))
+
+
 def test_a_sparse_matrix_with_wild_indices_is_refused(tmp_path: Path) -> None:
     sparse.save_npz(tmp_path / "only.npz", sparse.csr_array(X))
     with np.load(tmp_path / "only.npz") as archive:
@@ -136,6 +154,8 @@ def test_a_sparse_matrix_with_wild_indices_is_refused(tmp_path: Path) -> None:
         ({"X": X, "y": [0], "target": [1]}, ["'y, target'", "only one of"]),
         ({"X": X, "y": [0, 1]}, ["len(some.npz: y) = 2", "4 rows of some.npz: X"]),
         ({"X": X, "y": np.zeros((4, 2))}, ["some.npz: y.shape = (4, 2)"]),
+        ({"X": X, "y": np.eye(4)}, ["some.npz: y.shape = (4, 4)", "one label a row"]),
+        ({"X": X, "y": np.ones((3, 2))}, ["len(some.npz: y) = 3", "4 rows of some.npz: X"]),
         ({"X": X, "y": [0, 1.5, 2, 3]}, ["some.npz: y, row 1 = 1.5"]),
         ({"X": X, "y_test": [0]}, ["y_test without X_test"]),
         ({"X": X, "X_test": X[:, :2]}, ["3 columns and 2 columns"]),

@@ -135,7 +135,7 @@ def cells_of_objects(
             continue
         sort = _sort_of(entry)
         if sort is None:
-            if isinstance(entry, _DATE_TYPES):
+            if issubclass(type(entry), _DATE_TYPES):
                 raise no_date(place(what, row, name), str(entry))
             remedy = "decode it to text" if isinstance(entry, bytes) else "turn it into one of these or leave it out"
             raise DataError(place(what, row, name), entry, _ACCEPTED, remedy)
@@ -178,8 +178,7 @@ def no_date(where: str, received: object) -> DataError:
 
 
 def _plain(entry: Any) -> Any:
-    item: Any = getattr(entry, "item", None) if isinstance(entry, np.generic) else None
-    return entry if item is None else item()
+    return entry.item() if hasattr(entry, "item") else entry  # NumPy's numbers and texts
 
 
 def _number(entry: Any) -> float:

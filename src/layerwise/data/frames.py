@@ -124,9 +124,10 @@ def _array(values: Any) -> Any:
         return np.asanyarray(values)
     entries = cast("list[Any]", values)
     kinds: set[type] = {type(entry) for entry in entries if not is_missing(entry)}
-    if kinds and kinds <= {int, float}:
+    gaps = any(is_missing(entry) for entry in entries)
+    if float in kinds and kinds <= {int, float}:
         return np.array([np.nan if is_missing(entry) else entry for entry in entries])
-    if len(kinds) == 1 and kinds <= {bool, str} and not any(is_missing(entry) for entry in entries):
+    if len(kinds) == 1 and kinds <= {bool, int, str} and not gaps:
         return np.array(entries)
     array = np.empty(len(entries), dtype=np.object_)
     array[:] = entries
@@ -139,6 +140,8 @@ def _of_library(table: object, what: str) -> Frame:
     except ImportError as error:
         remedy = "install it with: pip install 'layerwise[data]'"
         raise DataError(what, type(table).__name__, f"{_ACCEPTED}; tables need the package narwhals", remedy) from error
+    if hasattr(table, "collect"):  # asking a lazy table for its columns would already compute
+        raise DataError(what, type(table).__name__, _ACCEPTED, "call .collect() first")
     names = [str(name) for name in getattr(table, "column_names", getattr(table, "columns", []))]
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
@@ -147,8 +150,7 @@ def _of_library(table: object, what: str) -> Frame:
     try:
         frame: Any = convert(table, eager_only=True)
     except TypeError as error:
-        remedy = "call .collect() first" if hasattr(table, "collect") else "turn it into one of these"
-        raise DataError(what, type(table).__name__, _ACCEPTED, remedy) from error
+        raise DataError(what, type(table).__name__, _ACCEPTED, "turn it into one of these") from error
     backend = str(frame.implementation)
     if backend not in ("pandas", "polars", "pyarrow"):
         raise DataError(what, type(table).__name__, _ACCEPTED, "turn it into one of these")

@@ -75,7 +75,7 @@ def build_table(backend: Backend, columns: Sequence[Filled], index: Any = None) 
         return {column.name: _array(column) for column in fitted}
     if backend == "numpy":
         arrays = [_array(column) for column in fitted]
-        return np.stack(arrays, axis=1) if len({a.dtype for a in arrays}) == 1 else _joined(arrays)
+        return _joined(arrays)
     try:
         library: Any = importlib.import_module(backend)
     except ImportError as error:
@@ -113,10 +113,13 @@ def _array(column: Filled) -> npt.NDArray[Any]:
 
 
 def _joined(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Columns whose types differ because only some of them have gaps."""
-    objects = any(array.dtype.kind == "O" for array in arrays)
-    dtype = np.dtype(np.object_) if objects else np.result_type(*arrays)
-    return np.stack([array.astype(dtype) for array in arrays], axis=1)
+    """Columns side by side; their types differ where only some of them have gaps."""
+    types = {array.dtype for array in arrays}
+    if len(types) > 1:
+        types = {np.dtype(np.object_) if any(dtype.kind == "O" for dtype in types) else np.result_type(*types)}
+    dtype = types.pop()
+    # Stacked numbers are in native byte order, whatever their columns' was.
+    return np.stack([array.astype(dtype) for array in arrays], axis=1).astype(dtype, copy=False)
 
 
 def _pandas(pandas: Any, columns: Sequence[Filled], index: Any) -> Any:

@@ -137,7 +137,8 @@ def _storage(dtype: np.dtype[Any], low: float, high: float) -> np.dtype[Any]:
 
 def _first_bad(matrix: npt.NDArray[Any], missing: bool = False) -> tuple[int, int]:
     for row, entries in enumerate(matrix):
-        good = (np.abs(entries) <= _LARGEST) | (np.isnan(entries) if missing else False)
+        # In float64: float16 has no number as large as the bound.
+        good = (np.abs(entries.astype(np.float64)) <= _LARGEST) | (np.isnan(entries) if missing else False)
         if not good.all():
             return row, int(np.argmin(good))
     raise AssertionError("a range that is not finite has an entry that is not")
