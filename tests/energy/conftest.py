@@ -6,7 +6,6 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
-from itertools import product
 
 import numpy as np
 import pytest
@@ -44,27 +43,6 @@ SIDES: dict[str, tuple[Callable[[], UnitKind], Callable[[], UnitKind]]] = {
     "spin": (lambda: SpinUnits(3), lambda: SpinUnits(2)),
 }
 """Every kind as a small visible and a small hidden layer."""
-
-
-@pytest.fixture
-def make_rbm() -> MakeRBM:
-    """A machine with parameters of chance; `scale` is the standard deviation of the couplings."""
-
-    def make(visible: str = "bernoulli", sizes: tuple[int, int] = (4, 3), scale: float = 1.0, seed: int = 0) -> RBM:
-        generator = torch.Generator().manual_seed(seed)
-        rbm = RBM(kind_named(visible, sizes[0]), BernoulliUnits(sizes[1]))
-        for name, parameter in rbm.named_parameters():
-            size = scale if name == "weights" else 0.5
-            parameter.copy_(size * torch.randn(parameter.shape, generator=generator))
-        return rbm
-
-    return make
-
-
-@pytest.fixture
-def states() -> Callable[[int], Tensor]:
-    """All rows of so many binary units, counting in binary."""
-    return lambda size: torch.tensor(list(product([0.0, 1.0], repeat=size)))
 
 
 @pytest.fixture
