@@ -187,7 +187,7 @@ class ContrastiveLearning:
             A weight of a row is negative, or none is above 0; or a categorical site is missing in part.
         """
         rbm, random, row, tempering = state.rbm, state.random, batch.first_row, state.tempering
-        weights = relative_weights(batch.weights)
+        weights = relative_weights(batch.weights, batch.values)
         values = complete(rbm, batch.values, self.missing_steps, random, row)
         data, h = data_phase(rbm, values, weights, random if self.method == "cd" else None, row)
         chains = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
+
+from torch import Tensor
 
 from layerwise.energy.path import Path
 from layerwise.energy.tempering import TemperedChains
@@ -12,7 +14,7 @@ from layerwise.training.centring import Offsets
 from layerwise.training.contrastive_state import ContrastiveState, Tempering
 from layerwise.training.movement import TorchMovement
 
-__all__ = ["from_tree", "to_tree"]
+__all__ = ["from_tree", "snapshot", "to_tree"]
 
 
 def to_tree(state: ContrastiveState) -> dict[str, Any]:
@@ -30,6 +32,17 @@ def to_tree(state: ContrastiveState) -> dict[str, Any]:
         "movement": None if state.movement is None else _movement(state.movement),
         "tempering": None if state.tempering is None else _tempering(state.tempering),
     }
+
+
+def snapshot(tree: Any) -> Any:
+    """A tree with memory of its own: what is moved in place later does not change it."""
+    if isinstance(tree, Tensor):
+        return tree.clone()
+    if isinstance(tree, dict):
+        return {key: snapshot(value) for key, value in cast("dict[Any, Any]", tree).items()}
+    if isinstance(tree, list):
+        return [snapshot(value) for value in cast("list[Any]", tree)]
+    return tree
 
 
 def from_tree(first: ContrastiveState, tree: dict[str, Any]) -> ContrastiveState:

@@ -41,8 +41,8 @@ class Phase:
         return values if self.share is None else values * self.share
 
 
-def relative_weights(weights: PerRow | None) -> Tensor | None:
-    """Weights of rows over their mean, as a column.
+def relative_weights(weights: PerRow | None, values: VisibleBatch) -> Tensor | None:
+    """Weights of rows over their mean, as a column of the rows' precision.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def relative_weights(weights: PerRow | None) -> Tensor | None:
         raise DataError(
             "weights", f"{float(weights.min())} to {float(weights.max())}", rule, "leave rows out that weigh nothing"
         )
-    return (weights / mean)[:, None]
+    return (weights / mean)[:, None].to(values.dtype)
 
 
 def complete(rbm: RBM, values: VisibleBatch, steps: int, random: RandomStream, first_row: int) -> VisibleBatch:

@@ -1,0 +1,184 @@
+"""Divergence is noticed after each epoch and named with its likely cause; the last good State is kept.
+
+References
+----------
+.. [1] A. Fischer, C. Igel (2010). Empirical analysis of the divergence of Gibbs sampling based learning algorithms for
+   restricted Boltzmann machines. ICANN.
+.. [2] G. E. Hinton (2012). A practical guide to training restricted Boltzmann machines. Neural networks: tricks of the
+   trade.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from layerwise.energy.rbm import RBM
+from layerwise.errors import DivergenceError
+from layerwise.shapes import VisibleBatch
+from layerwise.training.contrastive import ContrastiveLearning
+from layerwise.training.contrastive_state import ContrastiveState
+from layerwise.training.contrastive_tree import snapshot
+
+__all__ = ["Symptom", "TrainingWarning", "Vigilance", "diagnose"]
+
+LARGE, GROWTH, LARGEST = 10.0, 10.0, 1000.0
+"""A coupling of 10 nats decides for its unit alone. Couplings explode where one is above that and their norm has grown
+tenfold within an epoch; or where one is beyond 1,000 nats, whatever went before."""
+EDGE = 0.01
+"""As a share of a unit's range: nearer to its end for every row, it is dead or always on."""
+FEWEST = 64
+"""Numbers of the chains below which it is no wonder that they are the same again."""
+
+
+class TrainingWarning(UserWarning):
+    """Training goes on, but something is not as it should be."""
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """What is wrong, its likely cause and what to do; whether training cannot go on."""
+
+    what: str
+    cause: str
+    fatal: bool
+
+    def __str__(self) -> str:
+        return f"{self.what}; likely cause: {self.cause}"
+
+
+def diagnose(
+    state: ContrastiveState, sample: VisibleBatch, norm_before: float | None = None, rows_before: Tensor | None = None
+) -> list[Symptom]:
+    """Look for what goes wrong in training; nothing is changed.
+
+    Parameters
+    ----------
+    state : ContrastiveState
+    sample : Tensor of shape (batch, visible)
+        Some training rows; those with a missing value are left out.
+    norm_before : float, optional
+        Of the couplings, an epoch ago.
+    rows_before : Tensor, optional
+        The chains, an epoch ago.
+
+    Returns
+    -------
+    list of Symptom
+        The fatal ones first.
+    """
+    rbm = state.rbm
+    for name, parameter in rbm.named_parameters():
+        if not bool(torch.isfinite(parameter).all()):
+            return [Symptom(f"{name} left the finite numbers", _cause_of_growth(rbm), True)]
+    found: list[Symptom] = []
+    largest, norm = float(rbm.weights.abs().max()), _norm(rbm)
+    grown = norm_before is not None and norm > GROWTH * norm_before and largest > LARGE
+    if grown or largest > LARGEST:
+        found.append(Symptom(f"the couplings explode (the largest is {largest:.3g})", _cause_of_growth(rbm), True))
+    chains = chains_of(state)
+    if rows_before is not None and chains is not None and chains.numel() >= FEWEST and torch.equal(chains, rows_before):
+        cause = "couplings too large for Gibbs steps: lower the learning rate, raise weight_decay, or take method 'pt'"
+        found.append(Symptom("no unit of any chain has changed within an epoch", cause, True))
+    dead, on = silent_units(rbm, sample)
+    if dead + on:
+        units = rbm.hidden.size
+        cause = "a learning rate too high at the start, or a sparsity_cost too high: lower it"
+        what = f"{dead} of {units} hidden units are off for every row looked at, {on} always on"
+        if 2 * (dead + on) > units:
+            found.append(Symptom(what, cause, dead + on == units))
+    return sorted(found, key=lambda symptom: not symptom.fatal)
+
+
+def _norm(rbm: RBM) -> float:
+    return float(rbm.weights.double().square().sum().sqrt())
+
+
+def _cause_of_growth(rbm: RBM) -> str:
+    real = any(units.states() is None for units in (rbm.visible, rbm.hidden))
+    also = ", and real-valued units need a smaller one than binary ones" if real else ""
+    return f"the learning rate is too high{also}: lower the learning rate (a tenth is a good first try)"
+
+
+def chains_of(state: ContrastiveState) -> Tensor | None:
+    """What the next dreams start from, where that is kept."""
+    return state.chains if state.tempering is None else state.tempering.chains.rows
+
+
+@torch.no_grad()
+def silent_units(rbm: RBM, sample: VisibleBatch) -> tuple[int, int]:
+    """How many hidden units are at the lower end of their range for every row, and how many at the upper."""
+    rows = sample[~sample.isnan().any(1)]
+    if not len(rows):
+        return 0, 0
+    mean = rbm.mean_h_from_v(rows)
+    tried = torch.tensor([[-1.0], [0.0], [1.0]]).expand(-1, rbm.hidden.size).to(mean)
+    below_zero, zero = rbm.hidden.accepts(tried)[:2]
+    states = rbm.hidden.states()
+    if states is None:
+        # Of real-valued units only those that cannot be negative have an end.
+        return int(((mean.amax(0) < EDGE) & zero & ~below_zero).sum()), 0
+    choices = torch.tensor([len(of_site) > 1 for of_site in states for _ in range(of_site.shape[1])]).to(mean.device)
+    low = min(float(of_site.min()) for of_site in states)
+    near = EDGE * (1 - low)
+    return int(((mean.amax(0) < low + near) & choices).sum()), int(((mean.amin(0) > 1 - near) & choices).sum())
+
+
+class Vigilance:
+    """``after_epoch`` of :func:`layerwise.training.loop.run` that stops what diverges.
+
+    Parameters
+    ----------
+    trainer : ContrastiveLearning
+        Whose State is kept.
+    sample : Tensor of shape (batch, visible)
+        Some training rows.
+    where : str
+        What is trained, for the message.
+
+    Attributes
+    ----------
+    good_epoch : int
+        The last epoch, counted from 0, after which nothing was fatally wrong; -1 before there was one.
+    """
+
+    def __init__(self, trainer: ContrastiveLearning, sample: VisibleBatch, where: str = "RBM") -> None:
+        self.trainer, self.sample, self.where = trainer, sample, where
+        self.good_epoch = -1
+        self._good: dict[str, Any] | None = None
+        self._norm: float | None = None
+        self._chains: Tensor | None = None
+        self._said: set[str] = set()
+
+    def after_epoch(self, state: ContrastiveState, epoch: int) -> ContrastiveState:
+        """Look; the State goes on as it is.
+
+        Raises
+        ------
+        DivergenceError
+            Parameters that are no numbers, exploding couplings, or no chain or no hidden unit that moves any more.
+
+        Warns
+        -----
+        TrainingWarning
+            More than half of the hidden units are dead or always on; said once.
+        """
+        for symptom in diagnose(state, self.sample, self._norm, self._chains):
+            if symptom.fatal:
+                kept = f"the State after epoch {self.good_epoch + 1} is kept" if self._good else "nothing good is kept"
+                raise DivergenceError(f"{self.where}: {symptom} ({kept}; this is epoch {epoch + 1})")
+            if symptom.cause not in self._said:
+                self._said.add(symptom.cause)
+                warnings.warn(f"{self.where}: {symptom}", TrainingWarning, stacklevel=2)
+        chains = chains_of(state)
+        self._norm, self._chains = _norm(state.rbm), None if chains is None else chains.clone()
+        self.good_epoch, self._good = epoch, snapshot(self.trainer.to_tree(state))
+        return state
+
+    def restore(self, rbm: RBM) -> ContrastiveState | None:
+        """The State after the last good epoch, None if there was none; ``rbm`` is overwritten with its parameters."""
+        return None if self._good is None else self.trainer.from_tree(rbm, snapshot(self._good))
