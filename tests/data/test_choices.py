@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
-from layerwise.data import Minibatches, Preparation, Rows
+from layerwise.data import Minibatches, Preparation, Rows, TablePreparation
 from layerwise.data.preparation import PlainKind
 from layerwise.errors import DataError, OptionError, RunError
 from layerwise.randomness import RandomStream
@@ -131,6 +131,17 @@ def test_prepared_rows_go_through_minibatches_unchanged() -> None:
     assert unchanged.leaves(rows.values)
     (batch,) = Minibatches(rows, unchanged, 2, RandomStream(0), shuffle=False).epoch(0)
     np.testing.assert_array_equal(batch.values, values)
+
+
+def test_a_tables_rows_go_through_minibatches() -> None:
+    fitted = TablePreparation.fit({"c": ["x", "y", None], "n": [-1.0, 3.0, None]})
+    rows = fitted.rows({"c": ["y", None], "n": [1.0, 3.0]}, ["yes", ""])
+    assert (rows.columns, rows.classes) == (("n", "c=x", "c=y"), ("yes",))
+    batches = Minibatches(rows, Preparation.unchanged(fitted.n_units), 2, RandomStream(0), shuffle=False)
+    (batch,) = batches.epoch(0)
+    np.testing.assert_array_equal(batch.values, [[0, 0, 1], [1, np.nan, np.nan]])
+    assert batch.labels is not None
+    assert batch.labels.tolist() == [0, -1]
 
 
 def test_only_rows_inside_the_domain_are_left_as_they_are() -> None:

@@ -214,3 +214,13 @@ def test_a_gpu_gets_the_same_batches_to_the_bit(
         assert ours.labels is not None
         assert theirs.labels is not None
         assert torch.equal(ours.labels, theirs.labels.cpu())
+
+
+def test_weights_go_with_their_rows() -> None:
+    weights = torch.arange(7) * 0.5
+    for batch in stream(7, 3, weights=weights).map(lambda x: x + 1).epoch(2):
+        assert batch.weights is not None
+        assert batch.weights.tolist() == ((batch.values[:, 0] - 1) * 0.5).tolist()
+    assert all(batch.weights is None for batch in stream(7, 3).epoch(0))
+    with pytest.raises(DataError, match="weights = '7 numbers': must be one for each of the 6 rows"):
+        stream(6, 3, weights=weights)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -77,9 +78,12 @@ class Cells:
     dtype: str
     levels: tuple[Level, ...] = ()
 
+    @cached_property
     def entries(self) -> list[Any]:
         """The cells as Python values, None where one is missing."""
-        return [None if is_missing(entry) else _plain(entry) for entry in self.raw()]
+        # Most cells are plain, and asking for their type is the quickest way to see it.
+        plain = (str, int, bool)
+        return [entry if type(entry) in plain else None if is_missing(entry) else _plain(entry) for entry in self.raw()]
 
 
 def place(what: str, row: int, name: Name) -> str:

@@ -162,7 +162,7 @@ class ColumnCode:
     def _places(self, cells: Cells, what: str) -> npt.NDArray[np.int64]:
         """Place of each cell's level, -1 where it is missing."""
         table: dict[Any, int] = {level: i for i, level in enumerate(self.levels)} | {None: -1}
-        entries = cells.entries()
+        entries = cells.entries
         places = np.array([table.get(entry, -2) for entry in entries], dtype=np.int64)
         if (places == -2).any():
             row = int(np.argmax(places == -2))
@@ -176,7 +176,7 @@ class ColumnCode:
         """The cells as numbers; a categorical column of numbers has them, too."""
         if cells.numbers is not None:
             return cells.numbers
-        entries = cells.entries()
+        entries = cells.entries
         for row, entry in enumerate(entries):
             if isinstance(entry, str):
                 raise no_number(place(what, row, cells.name), cells.name, self.kind, entry)

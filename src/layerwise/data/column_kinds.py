@@ -45,14 +45,14 @@ def fit_column(cells: Cells, kind: ColumnKind | None = None, what: str = "table"
         Where every cell is missing, there are too many levels, or a cell does not fit the kind.
     """
     where = f"{what}, column {cells.name!r}"
-    seen = [entry for entry in cells.entries() if entry is not None]
-    if not seen:
+    some = any(e is not None for e in cells.entries) if cells.numbers is None else not np.isnan(cells.numbers).all()
+    if not some:
         remedy = "leave the column out: nothing can be learnt of it"
         raise DataError(where, "every cell missing", "must hold at least one value to be fitted", remedy)
     if kind is None:
         kind = _suggested(cells)
     if kind == "categorical" or cells.numbers is None:
-        return _choice(cells, kind, seen, where, what)
+        return _choice(cells, kind, where, what)
     levels: tuple[Level, ...] = (False, True) if cells.sort == "boolean" else ()
     shift, scale, ends = _measured(cells.numbers[~np.isnan(cells.numbers)], kind, boolean=bool(levels))
     if kind == "rectified" and shift < 0:  # a constant, which any scale would accept
@@ -101,13 +101,13 @@ def _measured(numbers: Numbers, kind: ColumnKind, *, boolean: bool) -> tuple[flo
     return (mean if kind == "gaussian" else 0.0), 1.0 / spread, False
 
 
-def _choice(cells: Cells, kind: ColumnKind, seen: Sequence[Any], where: str, what: str) -> ColumnCode:
+def _choice(cells: Cells, kind: ColumnKind, where: str, what: str) -> ColumnCode:
     """The code of a column of levels: a choice, or one unit for two of them."""
     if kind in ("gaussian", "rectified"):
-        entries = cells.entries()
+        entries = cells.entries
         row = next(row for row, entry in enumerate(entries) if entry is not None)
         raise no_number(place(what, row, cells.name), cells.name, kind, entries[row])
-    levels: tuple[Level, ...] = tuple(cells.levels or sorted(set(seen)))
+    levels: tuple[Level, ...] = tuple(cells.levels or sorted(set(cells.entries) - {None}))
     if kind == "categorical":
         if len(levels) > MOST_LEVELS:
             remedy = "leave the column out, or put rare levels together"

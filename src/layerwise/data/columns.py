@@ -22,6 +22,7 @@ from layerwise.data.codes import KINDS, ColumnCode
 from layerwise.data.column_kinds import fit_column, wanted_kinds
 from layerwise.data.frames import BACKENDS, Backend, Frame, read_frame
 from layerwise.data.rebuilding import Filled, build_table, keep_given
+from layerwise.data.rows import Rows
 from layerwise.errors import DataError, RunError
 
 __all__ = ["TablePreparation"]
@@ -86,7 +87,7 @@ class TablePreparation:
         OptionError
             Where ``kinds`` names no column or no kind.
         DataError
-            Naming the column and the cell that is not acceptable; where a column has no value at all.
+            Naming the column and the cell that is not acceptable, or the column that has no value at all.
         """
         frame = read_frame(table, what)
         wanted = wanted_kinds(kinds, frame.names)
@@ -149,6 +150,20 @@ class TablePreparation:
             units[:, self.slices[column.name]] = column.prepare(cells[column.name], what)
         return torch.from_numpy(units)
 
+    def rows(self, table: object, labels: object = None, *, what: str = "table") -> Rows:
+        """The same, ready for minibatches with :meth:`Preparation.unchanged <layerwise.data.Preparation.unchanged>`.
+
+        Parameters
+        ----------
+        table : as for :meth:`prepare`
+        labels : array-like of shape (rows,), optional
+            As for :meth:`Rows.from_arrays <layerwise.data.Rows.from_arrays>`.
+        what : str
+            How an error names the table.
+        """
+        values = self.prepare(table, what=what).numpy()
+        return Rows.from_arrays(values, labels, columns=self.unit_names, missing=True, name=what)
+
     def restore(
         self, units: Tensor | npt.NDArray[np.floating[Any]], like: object = None, *, what: str = "table"
     ) -> Any:
@@ -167,7 +182,7 @@ class TablePreparation:
         Returns
         -------
         table
-            Of the library that ``like`` is of, else of the one that was fitted; column types as there.
+            Of the library that ``like`` is of, or that was fitted, with the column types of that table.
 
         Raises
         ------

@@ -151,7 +151,7 @@ def _of_library(table: object, what: str) -> Frame:
         frame: Any = convert(table, eager_only=True)
     except TypeError as error:
         raise DataError(what, type(table).__name__, _ACCEPTED, "turn it into one of these") from error
-    backend = str(frame.implementation)
+    backend = frame.implementation.name.lower()
     if backend not in ("pandas", "polars", "pyarrow"):
         raise DataError(what, type(table).__name__, _ACCEPTED, "turn it into one of these")
     columns = tuple(_cells(column, what) for column in frame.iter_columns()) if len(frame) else ()
@@ -172,7 +172,7 @@ def _cells(column: Any, what: str) -> Cells:
         raise no_date(where, dtype)
     if kind in (nw.Categorical, nw.Enum):
         return _categories(column, native, name, dtype, where)
-    if kind.is_decimal() or kind.is_nested() or kind == nw.Binary:
+    if kind.is_decimal() or kind.is_nested() or str(kind) == "Binary":
         raise DataError(where, dtype, _TYPES, "cast it to float64" if kind.is_decimal() else "leave it out")
     if kind.is_numeric():
         numbers = column.cast(nw.Float64).to_numpy()

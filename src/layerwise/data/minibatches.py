@@ -100,6 +100,8 @@ class Minibatches:
         False gives the rows in their order.
     device : str or torch.device
         Where the batches are wanted.
+    weights : Tensor of shape (rows,), optional
+        How much each row counts beside the others.
 
     Raises
     ------
@@ -124,6 +126,7 @@ class Minibatches:
         world_size: int = 1,
         shuffle: bool = True,
         device: str | torch.device = "cpu",
+        weights: PerRow | None = None,
     ) -> None:
         if batch_size < 1:
             raise OptionError("batch_size", batch_size, "must be at least 1", "give a size such as 100")
@@ -136,6 +139,8 @@ class Minibatches:
         if rows.n_columns != preparation.n_columns:
             rule = f"must be {preparation.n_columns}, as many as the preparation was measured on"
             raise DataError("rows.n_columns", rows.n_columns, rule)
+        if weights is not None and len(weights) != len(rows):
+            raise DataError("weights", f"{len(weights)} numbers", f"must be one for each of the {len(rows)} rows")
         self.batch_size = batch_size
         self.device = torch.device(device)
         self._n_rows, self._n_columns = len(rows), preparation.n_units
@@ -146,6 +151,7 @@ class Minibatches:
         self._preparation = None if preparation.leaves(rows.values) else preparation.to(self.device)
         self._values = _resident(rows.values, self.device)
         self._labels = None if rows.labels is None else _shared(rows.labels).to(self.device)
+        self._weights = None if weights is None else weights.to(self.device)
 
     @property
     def n_rows(self) -> int:
@@ -192,8 +198,10 @@ class Minibatches:
             first_row = total * self._rank // self._world_size
             end = total * (self._rank + 1) // self._world_size
             part = slice(first + first_row, first + end)
-            labels = None if self._labels is None else self._labels.index_select(0, labels_order[part])
-            yield Batch(self._gather(values_order[part]), labels, first_row, total)
+            places = labels_order[part]
+            labels = None if self._labels is None else self._labels.index_select(0, places)
+            weights = None if self._weights is None else self._weights.index_select(0, places)
+            yield Batch(self._gather(values_order[part]), labels, first_row, total, weights)
 
     def _gather(self, places: Tensor) -> Tensor:
         if isinstance(self._values, Tensor):

@@ -35,6 +35,7 @@ import torch
 from torch import Tensor
 
 from layerwise.data.choices import counted, likeliest, one_hot
+from layerwise.data.domains import DOMAINS, check_domain
 from layerwise.data.rows import Rows
 from layerwise.data.scales import CHUNK, measured_scale
 from layerwise.data.values import Values
@@ -46,9 +47,6 @@ __all__ = ["PlainKind", "Preparation"]
 PlainKind = Literal["bernoulli", "gaussian", "spin", "rectified", "categorical"]
 # A saved preparation has a kind's place in this row.
 _KINDS: tuple[PlainKind, ...] = get_args(PlainKind)
-_DOMAINS = {"bernoulli": (0.0, 1.0), "spin": (-1.0, 1.0), "rectified": (0.0, np.inf), "gaussian": (-np.inf, np.inf)}
-# What rounding may add to a scaled number.
-_ROUNDING = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +148,7 @@ class Preparation:
         """Whether :meth:`prepare` would give these values back unchanged."""
         if self._shift32 is not None or self._scale32 is not None or values.dtype != np.float32 or self.categories:
             return False
-        low, high = _DOMAINS[self.kind]
+        low, high = DOMAINS[self.kind]
         return self.kind == "gaussian" or bool(values.min() >= low and values.max() <= high)
 
     def to(self, device: str | torch.device) -> Preparation:
@@ -195,27 +193,8 @@ class Preparation:
                 prepared = prepared - self._shift32
             if self._scale32 is not None:
                 prepared = prepared * self._scale32
-        if self.kind == "gaussian":
-            return prepared
-        low, high = _DOMAINS[self.kind]
-        if self.kind != "bernoulli":
-            # Rectified values are looked at as they came: a constant column's scale hides their sign.
-            looked_at = raw if self.kind == "rectified" else prepared
-            self._refuse((looked_at < low - _ROUNDING * (high == 1)) | (prepared > high + _ROUNDING), raw, first_row)
-        return prepared.clamp(low, high)
-
-    def _refuse(self, bad: Tensor, raw: Tensor, first_row: int) -> None:
-        """Name the first entry that the kind does not accept, and a kind that does."""
-        if not bool(bad.any()):
-            return
-        row, column = (int(place) for place in bad.nonzero()[0])
-        value = float(raw[row, column])
-        if self.kind == "spin":
-            rule, also = "must be -1, 1 or an expectation between them in spin rows", " or 'rectified'" * (value >= 0)
-        else:
-            rule, also = "must not be negative in rectified rows", ""
-        remedy = f"correct it, or take 'gaussian'{also} units"
-        raise DataError(f"rows, row {first_row + row}, column {column}", value, rule, remedy)
+        check_domain(self.kind, raw, prepared, first_row)
+        return prepared if self.kind == "gaussian" else prepared.clamp(*DOMAINS[self.kind])
 
     def restore(self, prepared: UnitBatch) -> npt.NDArray[np.float64]:
         """Turn prepared rows, or what a model made of them, back into raw columns.

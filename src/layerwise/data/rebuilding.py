@@ -41,7 +41,7 @@ class Filled:
 
 def keep_given(cells: Cells, restored: list[Any]) -> Filled:
     """The cells that were given, and what was restored where they are missing."""
-    pairs = zip(cells.raw(), cells.entries(), restored, strict=True)
+    pairs = zip(cells.raw(), cells.entries, restored, strict=True)
     values = [raw if entry is not None or filled is None else filled for raw, entry, filled in pairs]
     known = dict.fromkeys(cells.levels)
     used = dict.fromkeys(value for value in values if not is_missing(value))
