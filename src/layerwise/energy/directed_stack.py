@@ -199,13 +199,17 @@ class DirectedStack(nn.Module, ABC):
         """
         for layer in self.recognition:
             v = layer.sample(v, random, first_row)
+        return self.beside_labels(v, labels, random, first_row)
+
+    def beside_labels(self, h: Tensor, labels: Labels | None, random: RandomStream, first_row: int = 0) -> Tensor:
+        """Rows of the layer below the top and their labels beside them, as :meth:`top_rows` puts them together."""
         units = label_units(self.top)
         if not self.classes or units is None:
-            return v
+            return h
         if labels is None or bool((labels < 0).any()):
-            drawn = units.sample(class_log_probabilities(self.top, v), random, first_row).argmax(1)
+            drawn = units.sample(class_log_probabilities(self.top, h), random, first_row).argmax(1)
             labels = drawn if labels is None else torch.where(labels < 0, drawn, labels)
-        return join_labels(v, labels, self.classes)
+        return join_labels(h, labels, self.classes)
 
     def _labels(self, label: int | Tensor, count: int) -> Tensor:
         if not self.classes:
