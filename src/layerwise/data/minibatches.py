@@ -9,75 +9,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from layerwise.data.batches import Batch, MinibatchStream
 from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
 from layerwise.data.values import Values
 from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
-from layerwise.shapes import Labels, PerRow, VisibleBatch
+from layerwise.shapes import PerRow
 
 __all__ = ["Batch", "MinibatchStream", "Minibatches"]
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """The part of one global batch that falls to this rank.
-
-    Parameters
-    ----------
-    values : Tensor of shape (batch, columns), float32
-        Prepared rows, carried up by :meth:`MinibatchStream.map` where that was asked for. May have no row where there
-        are more ranks than rows left.
-    labels : Tensor of shape (batch,), int64, or None
-        Class codes, -1 for a row without label.
-    first_row : int
-        Place of the first row inside the global batch: what the random stream calls the global row.
-    total : int
-        Rows of the global batch over all ranks.
-    weights : Tensor of shape (batch,), or None
-        How much each row counts beside the others; None where all count the same.
-    """
-
-    values: VisibleBatch
-    labels: Labels | None
-    first_row: int
-    total: int
-    weights: PerRow | None = None
-
-
-@runtime_checkable
-class MinibatchStream(Protocol):
-    """Where training gets its minibatches from; :class:`Minibatches` is the special case of rows in memory."""
-
-    @property
-    def n_rows(self) -> int:
-        """Rows of one epoch, over all ranks."""
-        ...
-
-    @property
-    def n_batches(self) -> int:
-        """Global batches of one epoch."""
-        ...
-
-    @property
-    def n_columns(self) -> int:
-        """Columns of a batch's values."""
-        ...
-
-    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
-        """Give the batches of an epoch, from batch ``start`` on; the same ones whenever it is asked."""
-        ...
-
-    def map(self, function: Callable[[Tensor], Tensor]) -> MinibatchStream:
-        """Give the same stream with its values carried through a function."""
-        ...
 
 
 class Minibatches:

@@ -2,6 +2,7 @@
 
 from layerwise.energy.annealing import Annealing, anneal, anneal_back, schedule
 from layerwise.energy.belief_net import BeliefNet
+from layerwise.energy.clamping import clamped_gibbs, impute
 from layerwise.energy.enumeration import exact_log_partition
 from layerwise.energy.exact import exact_gradient, exact_marginal, exact_sample
 from layerwise.energy.gibbs import gibbs
@@ -26,12 +27,14 @@ __all__ = [
     "anneal",
     "anneal_back",
     "bernoulli_rbm",
+    "clamped_gibbs",
     "exact_gradient",
     "exact_log_partition",
     "exact_marginal",
     "exact_sample",
     "gaussian_rbm",
     "gibbs",
+    "impute",
     "ladder",
     "log_likelihood",
     "mixing",
