@@ -111,8 +111,9 @@ def log_likelihood(
     random : RandomStream, optional
         ``RandomStream(0)`` if left out: the same figures every time.
     mean : Tensor of shape (visible,), optional
-        Of the training data: annealing starts at independent units with this mean, which needs fewer temperatures. The
-        machine's own biases if left out.
+        Annealing starts at independent units with this mean: give that of the training data, and fewer temperatures are
+        needed. The machine's own biases if left out. (Not the mean of ``starts``: if those sit in one mode, both
+        directions would see that mode alone, and agree.)
     starts : Tensor of shape (chain, visible), optional
         Rows of the machine where the way back starts, such as the chains it was trained with; the more they are the
         machine's, the better. If left out: ``rows``, taken through ``settle`` Gibbs steps.
@@ -152,9 +153,9 @@ def log_likelihood(
 
     random = RandomStream(0) if random is None else random
     betas = schedule(temperatures)
-    path = Path.from_mean(rbm, mean)
     # Chains that start at rows know modes that annealing may have missed: the two directions check each other.
     starts = _settled(rbm, rows, chains, settle, random) if starts is None else _checked(rbm, starts, "starts")
+    path = Path.from_mean(rbm, mean)
     forward = anneal(path, betas, chains, random.child("forward"))
     backward = anneal_back(path, betas, starts, random.child("backward"))
 
