@@ -49,5 +49,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing torch (once, a few minutes on a slow line) ..."
 	@$(PINS) $(BIN)/python -m pip install -qq "$$(grep '^torch==' constraints.txt)"
 	@echo "Installing layerwise and what it needs ..."
-	@$(PINS) $(BIN)/python -m pip install -qq --editable '.[data,test]'
+	@$(PINS) $(BIN)/python -m pip install -qq --editable '.[data,onnx,test]'
 	@touch $@

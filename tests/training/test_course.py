@@ -21,10 +21,11 @@ from layerwise.randomness import RandomStream
 from layerwise.training.checkpoint import Checkpoints
 from layerwise.training.contrastive import ContrastiveInfo
 from layerwise.training.course import Course, Lessons, Quiet, Stage, TuningInfo
-from layerwise.training.fine_tuning import FineTuningInfo, random_stack, unroll
+from layerwise.training.fine_tuning import FineTuningInfo
 from layerwise.training.loop import Place
 from layerwise.training.plan import Plan
 from layerwise.training.pretraining import LayerInfo, measure_layer
+from layerwise.training.unrolling import random_stack, unroll
 
 PLAN = Plan([7, 5], method="pcd", epochs=2, batch_size=20, fine_tune_epochs=2, dropout=0.2, twin=True)
 

@@ -19,8 +19,9 @@ from layerwise.errors import DataError, OptionError
 from layerwise.networks import layer_outputs
 from layerwise.randomness import RandomStream
 from layerwise.training.checkpoint import read_tree, write_tree
-from layerwise.training.fine_tuning import FineTuning, random_stack, unroll
+from layerwise.training.fine_tuning import FineTuning
 from layerwise.training.loop import run
+from layerwise.training.unrolling import random_stack, unroll
 
 SIGMAS = 5.0
 """So many of its own standard errors may a statistic lie from what it must be: by chance once in 2 million."""

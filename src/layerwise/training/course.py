@@ -1,5 +1,7 @@
 """The whole course of a deep belief network: learn its layers one after the other, then fine-tune.
 
+The course of one machine, an RBM or a machine of rows and labels, is a course of one layer without fine-tuning.
+
 A course is a list of stages, each a trainer over a stream of minibatches. It can stop after any minibatch and go on
 later to the same bits: its tree holds the layers learned so far, the State of the stage at hand and its place.
 """
@@ -7,6 +9,7 @@ later to the same bits: its tree holds the layers learned so far, the State of t
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -17,12 +20,14 @@ from torch.nn import functional
 from layerwise.data.minibatches import MinibatchStream
 from layerwise.energy.belief_net import BeliefNet
 from layerwise.energy.rbm import RBM
+from layerwise.errors import DataError
 from layerwise.networks import sigmoid_stack
 from layerwise.randomness import RandomStream
-from layerwise.training.fine_tuning import FineTuningState, random_stack, unroll
+from layerwise.training.fine_tuning import FineTuningState
 from layerwise.training.loop import Place, run
 from layerwise.training.plan import Plan
 from layerwise.training.pretraining import LayerInfo, check_finite, measure_layer
+from layerwise.training.unrolling import random_stack, unroll
 
 __all__ = ["Course", "CourseObserver", "Lessons", "Quiet", "Stage", "TuningInfo"]
 
@@ -51,6 +56,10 @@ class TuningInfo:
     accuracy: float
 
 
+Info = LayerInfo | MachineInfo | ClassInfo | TuningInfo
+"""What is measured after an epoch, by the stage."""
+
+
 @runtime_checkable
 class CourseObserver(Protocol):
     """Looks on; see :class:`layerwise.training.loop.Observer`."""
@@ -63,7 +72,7 @@ class CourseObserver(Protocol):
         """Called after each minibatch."""
         ...
 
-    def epoch_done(self, stage: Stage, epoch: int, info: LayerInfo | TuningInfo) -> None:
+    def epoch_done(self, stage: Stage, epoch: int, info: Info) -> None:
         """Called after each epoch with what was measured. To save the course, ask it to stop: it is whole then."""
         ...
 
@@ -81,7 +90,7 @@ class Quiet:
     def batch_done(self, stage: Stage, place: Place, rows: int, info: object) -> None:
         """See nothing."""
 
-    def epoch_done(self, stage: Stage, epoch: int, info: LayerInfo | TuningInfo) -> None:
+    def epoch_done(self, stage: Stage, epoch: int, info: Info) -> None:
         """See nothing."""
 
     def wants_to_stop(self) -> bool:
@@ -114,6 +123,8 @@ class Lessons:
     sample: Tensor
     held_out: Tensor | None = None
     labelled_sample: tuple[Tensor, Tensor] | None = None
+    units: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the visible units of one machine are made from, as :func:`layerwise.units.kind_from` takes it."""
 
 
 @dataclass
@@ -122,13 +133,13 @@ class Course:
 
     Parameters
     ----------
-    plan : Plan
+    plan : Plan, RBMPlan or ClassRBMPlan
     lessons : Lessons
     random : RandomStream
         Every draw comes from its children: the same seed gives the same course.
     """
 
-    plan: Plan
+    plan: AnyPlan
     lessons: Lessons
     random: RandomStream
     layers: list[RBM] = field(default_factory=list[RBM])
@@ -188,15 +199,13 @@ class Course:
         """Make the stage's trainer, and its State unless one was restored; return its minibatches."""
         random = self.random.child(stage.title)
         if stage.kind == "layer":
-            pretraining = self.plan.pretraining()
-            trainer, state, stream = pretraining.begin_layer(
-                self.layers[: stage.depth], self.lessons.rows, self.lessons.sample, random
-            )
+            trainer, state, stream = self._begin_layer(self.layers[: stage.depth], random)
             if self._saved is not None:
                 state = trainer.from_tree(state.rbm, self._saved)
         else:
             stream = self.lessons.labelled
             assert stream is not None
+            assert isinstance(self.plan, Plan)  # one machine has no such stage
             trainer = self.plan.fine_tuning(steps=stage.epochs * stream.n_batches)
             network = self._first_network(stage, random.child("weights"))
             # Both networks see the same minibatches; the stream of dropout is the same, too.
@@ -208,6 +217,14 @@ class Course:
         if self._state is None:
             self._state = state
         return stream
+
+    def _begin_layer(self, below: Sequence[RBM], random: RandomStream) -> tuple[Any, Any, MinibatchStream]:
+        lessons = self.lessons
+        rows = lessons.rows if self.plan.learns_from == "all" else lessons.labelled
+        if rows is None:
+            raise DataError("labels", None, "a class-rbm learns from labelled rows, and there are none")
+        learner = self.plan.learner(lessons.units, lessons.classes)
+        return learner.begin_layer(below, rows, lessons.sample, random)
 
     def _first_network(self, stage: Stage, random: RandomStream) -> nn.Sequential:
         net = self.net
@@ -226,7 +243,7 @@ class Course:
         self.stage_number += 1
         self.place = Place()
 
-    def measure(self, stage: Stage) -> LayerInfo | TuningInfo:
+    def measure(self, stage: Stage) -> Info:
         """Measure the stage at hand; nothing is changed.
 
         Raises
@@ -235,12 +252,11 @@ class Course:
             Some parameter is not finite.
         """
         if stage.kind == "layer":
-            rbm: RBM = self._state.rbm
-            check_finite(rbm, stage.title)
             rows, held_out = self.lessons.sample, self.lessons.held_out
             if self.layers:
                 rows, held_out = self.net.up(rows), None if held_out is None else self.net.up(held_out)
-            return measure_layer(rbm, rows, held_out)
+            learner = self.plan.learner(self.lessons.units, self.lessons.classes)
+            return learner.measure(self._state, rows, held_out, self.lessons.labelled_sample, stage.title)
         state: FineTuningState = self._state
         check_finite(state.network, stage.title)
         if self.lessons.labelled_sample is None:
@@ -264,10 +280,9 @@ class Course:
 
     def restore(self, tree: dict[str, Any]) -> None:
         """Go back to where :meth:`to_tree` was called, under the same plan, lessons and seed."""
-        pretraining = self.plan.pretraining()
         self.layers = []
         for saved in tree["layers"]:
-            _, state, _ = pretraining.begin_layer(self.layers, self.lessons.rows, self.lessons.sample, RandomStream(0))
+            _, state, _ = self._begin_layer(self.layers, RandomStream(0))
             state.rbm.load_state_dict(saved)
             self.layers.append(state.rbm)
         sizes = (self.lessons.sample.shape[1], *self.plan.hidden)

@@ -16,34 +16,10 @@ from torch.nn import functional
 
 from layerwise import kernels
 from layerwise.data.minibatches import Batch
-from layerwise.energy.belief_net import BeliefNet
 from layerwise.errors import DataError, OptionError
-from layerwise.networks import glorot, sigmoid_stack
 from layerwise.randomness import RandomStream
 
-__all__ = ["FineTuning", "FineTuningInfo", "FineTuningState", "random_stack", "unroll"]
-
-
-@torch.no_grad()
-def unroll(net: BeliefNet, classes: int) -> nn.Sequential:
-    """The belief network's upward pass as a network of its own, under a new layer of class scores."""
-    network = sigmoid_stack(net.sizes, classes).to(net.layers[0].weights.device)
-    for layer, rbm in zip(_hidden_layers(network), net.layers, strict=True):
-        layer.weight.copy_(rbm.weights.T)
-        layer.bias.copy_(rbm.hidden.bias)
-    return network
-
-
-def random_stack(sizes: tuple[int, ...], classes: int, random: RandomStream) -> nn.Sequential:
-    """The same network with random weights: what pretraining is compared with."""
-    network = sigmoid_stack(sizes, classes)
-    for layer in _hidden_layers(network):
-        glorot(layer, random)
-    return network
-
-
-def _hidden_layers(network: nn.Sequential) -> list[nn.Linear]:
-    return [module for module in network if isinstance(module, nn.Linear)][:-1]
+__all__ = ["FineTuning", "FineTuningInfo", "FineTuningState"]
 
 
 @dataclass(frozen=True)
