@@ -239,6 +239,55 @@ def test_a_table_fitted_with_one_library_prepares_and_fills_that_of_another() ->
     assert filled.to_dict("list") == {"n": [1.0, 3.0], "c": ["a", "b"]}
 
 
+GAPS = {
+    "pandas": pd.DataFrame({"c": [None, None], "n": [np.nan, np.nan], "b": [None, None], "f": [np.nan, np.nan]}),
+    "polars": pl.DataFrame({name: [None, None] for name in "cnbf"}),
+    "pyarrow": pa.table({name: pa.nulls(2) for name in "cnbf"}),
+    "numpy": {name: np.array([np.nan, np.nan]) for name in "cnbf"},
+}
+
+
+@pytest.mark.parametrize("library", GAPS)
+@pytest.mark.parametrize("fitted_on", ["same", "another"])
+def test_columns_of_nothing_but_gaps_are_filled_whatever_their_type(library: str, fitted_on: str) -> None:
+    values = {"c": ["a", "b"], "n": [3, 5], "b": [True, False], "f": [0.5, 1.5]}
+    made: dict[str, Any] = {
+        "pandas": pd.DataFrame(values),
+        "polars": pl.DataFrame(values),
+        "pyarrow": pa.table(values),
+        "numpy": values,
+    }
+    place = list(made).index(library) + (fitted_on == "another")
+    fitted = TablePreparation.fit(list(made.values())[place % 4])
+    filled = fitted.restore(fitted.prepare(values), like=GAPS[library])
+    assert type(filled) is type(GAPS[library])
+    for name, column in values.items():
+        assert (filled[name].to_pylist() if library == "pyarrow" else list(filled[name])) == column
+
+
+def test_a_level_longer_than_the_given_texts_is_not_cut() -> None:
+    fitted = TablePreparation.fit({"c": ["a", "long"]})
+    guess = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    assert fitted.restore(guess, like={"c": np.ma.masked_array(["a", "b"], [False, True])})["c"].tolist() == [
+        "a",
+        "long",
+    ]
+    assert fitted.restore(guess[:1])["c"].dtype == np.dtype("<U4")
+
+
+def test_numpys_own_texts_and_arrows_dictionaries_in_pandas_keep_their_type() -> None:
+    if hasattr(np.dtypes, "StringDType"):
+        texts = np.array([["a"], ["long"]], dtype=np.dtypes.StringDType())
+        restored = round_trip(texts)
+        assert restored.dtype == texts.dtype
+        assert restored.tolist() == texts.tolist()
+    dtype = pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string()))
+    table = pd.DataFrame({"c": pd.Series(["a", "b", None], dtype=dtype)})
+    restored = round_trip(table)
+    assert restored["c"].dtype == dtype
+    assert restored["c"].tolist()[:2] == ["a", "b"]
+
+
 def test_a_restored_table_of_a_library_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     fitted = TablePreparation.fit(pl.DataFrame({"n": [1, 3]}))
     monkeypatch.setitem(__import__("sys").modules, "polars", None)

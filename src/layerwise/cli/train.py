@@ -42,8 +42,8 @@ def train(
         str,
         typer.Argument(
             metavar="DATA",
-            help="digits, mnist, fashion-mnist; a .npy, .npz, .csv, .parquet or idx(.gz) file; a folder of pictures "
-            "with one folder a class; or a recipe, RECIPE.toml.",
+            help="digits, mnist, fashion-mnist; a .npy, .npz, .csv, .parquet, .fasta(.gz) or idx(.gz) file; a folder "
+            "of pictures with one folder a class; or a recipe, RECIPE.toml.",
         ),
     ] = "digits",
     labels: Annotated[

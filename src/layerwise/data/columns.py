@@ -1,8 +1,7 @@
 """Real tables, with columns of different kinds and missing cells, as the rows of one layer of units, and back.
 
 Bernoulli units come first, then spins, Gaussian, rectified and categorical ones, whatever the order of the columns:
-each kind is computed once for all of its columns. A missing cell is NaN in each of its units; what infers it is the
-model.
+each kind is computed once for all of its columns. A missing cell is NaN in each of its units; a model infers it.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ class TablePreparation:
     columns : tuple of ColumnCode
         In the order of the table.
     backend : {"pandas", "polars", "pyarrow", "numpy", "dict"}
-        What sort of table :meth:`restore` makes.
+        Whose tables :meth:`restore` makes.
 
     Examples
     --------
@@ -151,15 +150,13 @@ class TablePreparation:
         return torch.from_numpy(units)
 
     def rows(self, table: object, labels: object = None, *, what: str = "table") -> Rows:
-        """The same, ready for minibatches with :meth:`Preparation.unchanged <layerwise.data.Preparation.unchanged>`.
+        """What :meth:`prepare` gives, ready for minibatches with :meth:`layerwise.data.Preparation.unchanged`.
 
         Parameters
         ----------
-        table : as for :meth:`prepare`
+        table, what : as for :meth:`prepare`
         labels : array-like of shape (rows,), optional
-            As for :meth:`Rows.from_arrays <layerwise.data.Rows.from_arrays>`.
-        what : str
-            How an error names the table.
+            As for :meth:`layerwise.data.Rows.from_arrays`.
         """
         values = self.prepare(table, what=what).numpy()
         return Rows.from_arrays(values, labels, columns=self.unit_names, missing=True, name=what)
@@ -192,9 +189,10 @@ class TablePreparation:
         values = units.detach().cpu().numpy() if isinstance(units, Tensor) else np.asarray(units)
         if values.ndim != 2 or values.shape[1] != self.n_units:
             raise DataError("units.shape", tuple(values.shape), f"must be (rows, {self.n_units}), one for each unit")
-        if np.isinf(values).any():
-            row = int(np.argmax(np.isinf(values).any(axis=1)))
-            raise DataError(f"units, row {row}", "an infinite number", "must be finite, or NaN where missing")
+        infinite = np.isinf(values).any(axis=1)
+        if infinite.any():
+            where = f"units, row {int(np.argmax(infinite))}"
+            raise DataError(where, "an infinite number", "must be finite, or NaN where missing")
         values = values.astype(np.float64)
         restored = {column.name: column.restore(values[:, self.slices[column.name]]) for column in self.columns}
         if like is None:
@@ -204,9 +202,9 @@ class TablePreparation:
         self._matched(frame, what)
         if frame.n_rows != len(values):
             raise DataError("units.shape", tuple(values.shape), f"must have the {frame.n_rows} rows of {what}")
-        return build_table(
-            frame.backend, [keep_given(cells, restored[cells.name]) for cells in frame.columns], frame.index
-        )
+        dtypes = {c.name: c.dtype for c in self.columns} if frame.backend == self.backend else {}
+        given = [keep_given(c, restored[c.name], dtypes.get(c.name), frame.backend) for c in frame.columns]
+        return build_table(frame.backend, given, frame.index)
 
     def to_tree(self) -> dict[str, Any]:
         """Give the whole state as plain numbers and texts, for a safe file."""
@@ -248,5 +246,5 @@ class TablePreparation:
         return cells
 
 
-def _listed(names: list[Name] | tuple[Name, ...]) -> str:
+def _listed(names: list[Name]) -> str:
     return ", ".join(str(name) for name in names[:20]) + (", …" if len(names) > 20 else "")

@@ -89,8 +89,8 @@ class Preparation:
         visible : {"bernoulli", "gaussian", "spin", "rectified", "categorical"}
             Kind of the visible units.
         categories : int or sequence of int, optional
-            Number of codes of every column, or of each, for categorical units. By default what the rows' source fixes,
-            else one more than the greatest code in any column: columns are taken to share one alphabet.
+            Number of codes of every column, or of each, for categorical units; by default what the rows' source fixes,
+            or else one more than the greatest code in any column.
 
         Raises
         ------
@@ -120,12 +120,7 @@ class Preparation:
 
     @classmethod
     def unchanged(cls, columns: int) -> Preparation:
-        """The preparation that changes nothing: for rows that were prepared before.
-
-        Parameters
-        ----------
-        columns : int
-        """
+        """The preparation that changes nothing: for rows of so many columns that were prepared before."""
         return cls("gaussian", torch.zeros(columns, dtype=torch.float64), torch.ones(columns, dtype=torch.float64))
 
     @property

@@ -6,7 +6,7 @@ import importlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +39,36 @@ class Filled:
     levels: tuple[Level, ...] = ()
 
 
-def keep_given(cells: Cells, restored: list[Any]) -> Filled:
-    """The cells that were given, and what was restored where they are missing."""
+_LIBRARIES = {"pandas": 1, "polars": 2, "pyarrow": 3}
+# What holds values of a Python type where no given column says it: in dicts and matrices, pandas, polars, pyarrow.
+_PLAIN_TYPES: dict[type, tuple[str, str, str, str]] = {
+    bool: ("bool", "boolean", "Boolean", "bool"),
+    int: ("int64", "Int64", "Int64", "int64"),
+    float: ("float64", "float64", "Float64", "double"),
+    str: ("object", "object", "String", "string"),
+}
+
+
+def keep_given(cells: Cells, restored: list[Any], fitted_dtype: str | None, backend: Backend) -> Filled:
+    """The cells that were given, and what was restored where they are missing.
+
+    Parameters
+    ----------
+    cells : Cells
+        What was given.
+    restored : list
+        Values of every row, None where nothing is known.
+    fitted_dtype : str or None
+        Type of the column of the same library that was fitted: a column of nothing but gaps need not have a type that
+        holds what they are filled with.
+    backend : str
+        Whose the given table is.
+    """
+    if all(entry is None for entry in cells.entries) and any(value is not None for value in restored):
+        example: Any = next(value for value in restored if value is not None)
+        dtype = fitted_dtype or _PLAIN_TYPES[type(example)][_LIBRARIES.get(backend, 0)]
+        levels = tuple(dict.fromkeys(cells.levels) | dict.fromkeys(v for v in restored if v is not None))
+        return Filled(cells.name, restored, dtype, levels)
     pairs = zip(cells.raw(), cells.entries, restored, strict=True)
     values = [raw if entry is not None or filled is None else filled for raw, entry, filled in pairs]
     known = dict.fromkeys(cells.levels)
@@ -90,7 +118,9 @@ def build_table(backend: Backend, columns: Sequence[Filled], index: Any = None) 
 
 
 def _within(values: list[Any], dtype: str) -> list[Any]:
-    """Whole numbers inside the range of an integer type."""
+    """Whole numbers inside the range of an integer type, truth values in a boolean one."""
+    if dtype.lower().startswith("bool"):
+        return [value if is_missing(value) else bool(value) for value in values]
     integer = re.match(r"(u?)int(\d+)", dtype.lower())
     if integer is None:
         return values
@@ -100,7 +130,8 @@ def _within(values: list[Any], dtype: str) -> list[Any]:
 
 
 def _array(column: Filled) -> npt.NDArray[Any]:
-    dtype = np.dtype(column.dtype)
+    own_texts = column.dtype.startswith("StringDType")  # which only newer releases have
+    dtype: np.dtype[Any] = cast(Any, np.dtypes).StringDType() if own_texts else np.dtype(column.dtype)
     gaps = any(is_missing(value) for value in column.values)
     if dtype.kind == "f" or (dtype.kind in "iu" and gaps):
         numbers = [np.nan if is_missing(value) else value for value in column.values]
@@ -109,6 +140,9 @@ def _array(column: Filled) -> npt.NDArray[Any]:
         array = np.empty(len(column.values), dtype=np.object_)
         array[:] = column.values
         return array
+    if dtype.kind == "U":  # a level may be longer than the texts that were given
+        texts = np.array(column.values, dtype=np.str_)
+        return texts.astype(np.promote_types(texts.dtype, dtype))
     return np.array(column.values, dtype=dtype)
 
 
@@ -131,6 +165,11 @@ def _pandas(pandas: Any, columns: Sequence[Filled], index: Any) -> Any:
             ordered = dtype == "ordered category"
             levels = list(column.levels)
             made[column.name] = pandas.Series(pandas.Categorical(values, categories=levels, ordered=ordered))
+            continue
+        if dtype.startswith("dictionary<"):
+            arrow: Any = importlib.import_module("pyarrow")
+            array = _pyarrow(arrow, Filled(column.name, values, dtype.removesuffix("[pyarrow]"), column.levels))
+            made[column.name] = pandas.Series(pandas.arrays.ArrowExtensionArray(array))
             continue
         if None in values and re.fullmatch(r"bool|u?int\d+", dtype):
             dtype = "boolean" if dtype == "bool" else dtype.replace("u", "U").replace("int", "Int")
