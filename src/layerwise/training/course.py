@@ -25,11 +25,15 @@ from layerwise.networks import sigmoid_stack
 from layerwise.randomness import RandomStream
 from layerwise.training.fine_tuning import FineTuningState
 from layerwise.training.loop import Place, run
+from layerwise.training.machine_plan import ClassRBMPlan, RBMPlan
 from layerwise.training.plan import Plan
-from layerwise.training.pretraining import LayerInfo, check_finite, measure_layer
+from layerwise.training.pretraining import LayerInfo, check_finite
+from layerwise.training.single_machine import ClassInfo, MachineInfo
 from layerwise.training.unrolling import random_stack, unroll
 
-__all__ = ["Course", "CourseObserver", "Lessons", "Quiet", "Stage", "TuningInfo"]
+__all__ = ["AnyPlan", "Course", "CourseObserver", "Info", "Lessons", "Quiet", "Stage", "TuningInfo"]
+
+AnyPlan = Plan | RBMPlan | ClassRBMPlan
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from layerwise.errors import OptionError
 from layerwise.training.contrastive import ContrastiveLearning
@@ -37,6 +37,9 @@ class Plan:
     twin : bool
         Whether the same network is also trained from random weights, with the same fine-tuning, for comparison.
     """
+
+    model: ClassVar[str] = "dbn"
+    learns_from: ClassVar[Literal["all", "labelled"]] = "all"
 
     hidden: Sequence[int]
     visible: Literal["bernoulli", "gaussian"] = "bernoulli"
@@ -74,6 +77,10 @@ class Plan:
             self.method, self.gibbs_steps, self.batch_size, self.learning_rate, self.momentum, self.weight_decay
         )
         return GreedyPretraining(self.visible, self.hidden, trainer)
+
+    def learner(self, units: Mapping[str, Any], classes: int) -> GreedyPretraining:
+        """The same; what visible units are made from is said by the plan itself."""
+        return self.pretraining()
 
     def fine_tuning(self, steps: int) -> FineTuning:
         """How the unrolled network is trained."""

@@ -106,6 +106,19 @@ class GreedyPretraining:
         trainer = self.trainer_for(rbm)
         return trainer, trainer.init(rbm, random), stream
 
+    def measure(
+        self, state: ContrastiveState, rows: Tensor, held_out: Tensor | None, labelled: object, title: str
+    ) -> LayerInfo:
+        """Measure the layer at hand on rows of its own input; nothing is changed.
+
+        Raises
+        ------
+        DivergenceError
+            Some parameter is not finite.
+        """
+        check_finite(state.rbm, title)
+        return measure_layer(state.rbm, rows, held_out)
+
     def trainer_for(self, rbm: RBM) -> ContrastiveLearning:
         """The trainer with the learning rate that the visible units stand."""
         if not isinstance(rbm.visible, GaussianUnits):
