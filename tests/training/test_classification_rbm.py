@@ -346,7 +346,7 @@ def test_a_run_resumes_to_the_bit(method: Any, optimiser: Any, stream: Minibatch
         ({"generative": -1.0}, "generative = -1.0: must be at least 0"),
         ({"unlabelled": math.nan}, "unlabelled = nan: must be at least 0"),
         ({"discriminative": 0.0, "generative": 0.0}, "something must be learned"),
-        ({"learning_rate": 0.0}, "learning_rate = 0.0: must be a positive number; start with 0.05"),
+        ({"learning_rate": 0.0}, "learning_rate = 0.0: must be a positive number; start with 0.001 for Adam"),
         ({"momentum": 1.0}, "momentum = 1.0: must be at least 0 and below 1"),
     ],
 )
@@ -383,3 +383,49 @@ def test_rows_without_any_labels_are_unlabelled_rows() -> None:
     assert all(torch.equal(p, q) for p, q in zip(one.parameters(), other.parameters(), strict=True))
     assert math.isnan(info.log_likelihood)
     assert math.isnan(info.error)
+
+
+@pytest.mark.parametrize("method", ["cd", "pcd"])
+def test_a_row_that_weighs_twice_is_two_rows(method: Any) -> None:
+    # The data's part of the gradient is exact; chains are left out by comparing what they do not enter.
+    x, labels = rows_of(machine()), torch.arange(9) % CLASSES
+    counts = torch.tensor([1, 2, 1, 1, 3, 1, 1, 1, 1])
+    trainer = ClassificationLearning(1, 1.0, 0.0, method=method, learning_rate=1.0, momentum=0.0)
+    weighted, repeated = machine(), machine()
+    trainer.step(trainer.init(weighted, RandomStream(0)), Batch(x, labels, 0, 9, counts.double()))
+    both = batch(x.repeat_interleave(counts, 0), labels.repeat_interleave(counts))
+    trainer.step(trainer.init(repeated, RandomStream(0)), both)
+    for one, other in zip(weighted.parameters(), repeated.parameters(), strict=True):
+        assert torch.allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+def test_weights_reach_the_generative_part_too() -> None:
+    # Rows that weigh nothing might as well not be there.
+    x, labels = rows_of(machine()), torch.arange(9) % CLASSES
+    trainer = ClassificationLearning(1, 0.5, 1.0, learning_rate=1.0, momentum=0.0)
+    weighted, fewer = machine(), machine()
+    counts = torch.tensor([1.0] * 6 + [0.0] * 3, dtype=torch.float64)
+    trainer.step(trainer.init(weighted, RandomStream(0)), Batch(x, labels, 0, 9, counts))
+    trainer.step(trainer.init(fewer, RandomStream(0)), batch(x[:6], labels[:6]))
+    for one, other in zip(weighted.parameters(), fewer.parameters(), strict=True):
+        assert torch.allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+def test_missing_values_are_drawn_given_the_others_and_the_label() -> None:
+    # Every feature is tied to the label, so that a row without a single value is known by its label alone.
+    def tied() -> RBM:
+        rbm = class_rbm(3, 3, CLASSES)
+        rbm.weights.copy_(torch.cat([torch.eye(3), torch.eye(3)]) * 30)
+        rbm.visible.bias[:3] = -15.0
+        rbm.hidden.bias.fill_(-15.0)
+        return rbm
+
+    labels = torch.arange(300) % CLASSES
+    whole = torch.nn.functional.one_hot(labels, CLASSES).float()
+    trainer = ClassificationLearning(1, 0.0, 1.0, learning_rate=1.0, momentum=0.0)
+    gaps, full = tied(), tied()
+    trainer.step(trainer.init(gaps, RandomStream(0)), batch(torch.full_like(whole, math.nan), labels))
+    trainer.step(trainer.init(full, RandomStream(0)), batch(whole, labels))
+    for one, other in zip(gaps.parameters(), full.parameters(), strict=True):
+        assert torch.isfinite(one).all()
+        assert torch.allclose(one, other, atol=0.02)

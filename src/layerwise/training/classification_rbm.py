@@ -22,7 +22,6 @@ References
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -37,9 +36,16 @@ from layerwise.energy.rbm import RBM
 from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
 from layerwise.shapes import ClassBatch, HiddenChains, Labels, UnitBatch
+from layerwise.training.phases import complete, relative_weights
+from layerwise.training.ranges import at_least, not_negative, positive, share
+from layerwise.training.schedules import Linear
 from layerwise.units import CategoricalUnits
 
 __all__ = ["ClassificationInfo", "ClassificationLearning", "ClassificationState", "free_energy_gradient"]
+
+
+MISSING_STEPS = 5
+"""Gibbs steps that draw missing values given the others."""
 
 
 @dataclass(frozen=True)
@@ -150,11 +156,11 @@ class ClassificationLearning:
 
     def __post_init__(self) -> None:
         for name in ("steps", "gibbs_steps", "chains"):
-            if getattr(self, name) < 1:
-                raise OptionError(name, getattr(self, name), "must be at least 1")
+            at_least(name, getattr(self, name), 1)
         for name in ("discriminative", "generative", "unlabelled", "weight_decay"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise OptionError(name, getattr(self, name), "must be at least 0")
+            not_negative(name, getattr(self, name))
+        positive("learning_rate", self.learning_rate, "start with 0.001 for Adam, with 0.5 for SGD")
+        share("momentum", self.momentum)
         if self.discriminative == self.generative == self.unlabelled == 0:
             rule = "something must be learned"
             raise OptionError("discriminative", 0.0, rule, "give a weight above 0 to one of the three")
@@ -162,10 +168,6 @@ class ClassificationLearning:
             raise OptionError("method", self.method, "must be 'cd' or 'pcd'")
         if self.optimiser not in ("sgd", "adam"):
             raise OptionError("optimiser", self.optimiser, "must be 'sgd' or 'adam'")
-        if not 0 < self.learning_rate < math.inf:
-            raise OptionError("learning_rate", self.learning_rate, "must be a positive number", "start with 0.05")
-        if not 0 <= self.momentum < 1:
-            raise OptionError("momentum", self.momentum, "must be at least 0 and below 1")
 
     @property
     def needs_chains(self) -> bool:
@@ -209,11 +211,13 @@ class ClassificationLearning:
         Raises
         ------
         DataError
-            Rows have no labels, or labels that the machine does not know.
+            Rows have no labels, or labels that the machine does not know, or weights that are none.
         """
-        rbm, x, rows = state.rbm, batch.values, max(1, len(batch.values))
+        rbm, rows = state.rbm, max(1, len(batch.values))
         labels = self._labels(batch, self._label_units(rbm).size)
+        x = self._complete(state, batch, labels)
         labelled = (labels >= 0).to(x.dtype)
+        counts = relative_weights(batch.weights, x)
         fields = fields_by_class(rbm, kernels.compress(x))
         log_p = torch.log_softmax(class_log_weights(rbm, fields), dim=1)
         p = log_p.exp()
@@ -221,13 +225,15 @@ class ClassificationLearning:
         generative = self.generative * labelled + self.unlabelled * (1 - labelled)
         of_data = torch.where(labelled[:, None] > 0, chosen, p)  # the label, or what is known of it
         discriminative = self.discriminative * labelled[:, None] * (chosen - p)
-        weights = (discriminative + generative[:, None] * of_data) / rows
-        gradient = _gradient(rbm, x, fields, weights, generative / rows)
+        share_of_row = torch.full_like(labelled, 1 / rows) if counts is None else counts[:, 0] / rows
+        generative = generative * share_of_row
+        weights = discriminative * share_of_row[:, None] + generative[:, None] * of_data
+        gradient = _gradient(rbm, x, fields, weights, generative)
         chains = state.chains
         if self.needs_chains:
-            chains = self._subtract_model(state, gradient, x, of_data, generative / rows, batch.first_row)
+            chains = self._subtract_model(state, gradient, x, of_data, generative, batch.first_row)
 
-        rate = self.learning_rate * max(0.0, 1.0 - state.steps_done / self.steps)
+        rate = self.learning_rate * Linear(self.steps)(state.steps_done)
         for group in state.optimiser.param_groups:
             group["lr"] = rate
         for name, parameter in rbm.named_parameters():
@@ -245,6 +251,18 @@ class ClassificationLearning:
             return torch.full((len(batch.values),), -1, dtype=torch.int64, device=batch.values.device)
         check_labels(batch.labels, classes, -1 if self.unlabelled else 0)
         return batch.labels
+
+    @staticmethod
+    def _complete(state: ClassificationState, batch: Batch, labels: Tensor) -> Tensor:
+        """The rows, their missing values drawn given all that is known of them, the label included."""
+        x, rbm = batch.values, state.rbm
+        if not bool(x.sum().isnan()):
+            return x
+        of_labels = torch.full((len(x), rbm.visible.size - x.shape[1]), torch.nan, dtype=x.dtype, device=x.device)
+        known = labels >= 0
+        of_labels[known] = torch.nn.functional.one_hot(labels[known], of_labels.shape[1]).to(x)
+        both = torch.cat([x, of_labels], dim=1)
+        return complete(rbm, both, MISSING_STEPS, state.random, batch.first_row)[:, : x.shape[1]]
 
     def _subtract_model(
         self,
