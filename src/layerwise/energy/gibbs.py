@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from layerwise import kernels
 from layerwise.energy.rbm import RBM
 from layerwise.errors import OptionError
 from layerwise.randomness import RandomStream
@@ -43,6 +44,6 @@ def gibbs(
     h = rbm.sample_h_from_v(v, random, first_row)
     v = rbm.sample_v_from_h(h, random, first_row)
     for _ in range(steps - 1):
-        h = rbm.sample_h_from_v(v, random, first_row)
+        h = rbm.hidden.sample(rbm.field_of_hidden(kernels.compress(v)), random, first_row)
         v = rbm.sample_v_from_h(h, random, first_row)
     return v, h
