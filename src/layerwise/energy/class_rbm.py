@@ -24,6 +24,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from layerwise import kernels
+from layerwise.energy.clamping import clamped_gibbs
 from layerwise.energy.rbm import RBM
 from layerwise.errors import DataError, OptionError
 from layerwise.kernels import SparseRows
@@ -220,14 +221,8 @@ def gibbs_given_labels(
     ------
     OptionError
     """
-    if steps < 1:
-        raise OptionError("steps", steps, "must be at least 1")
-    labels = v[:, -_classes(rbm) :]
-    h = v
-    for _ in range(steps):
-        h = rbm.sample_h_from_v(v, random, first_row)
-        v = torch.cat([rbm.sample_v_from_h(h, random, first_row)[:, : -labels.shape[1]], labels], dim=1)
-    return v, h
+    known = torch.arange(rbm.visible.size, device=v.device) >= rbm.visible.size - _classes(rbm)
+    return clamped_gibbs(rbm, v, known.expand(len(v), -1), steps, random, first_row)
 
 
 def _classes(rbm: RBM) -> int:
