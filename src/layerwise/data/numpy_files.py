@@ -23,8 +23,14 @@ _SPARSE = frozenset({"format", "shape", "data"})
 _NO_PICKLES = "it is damaged, of another kind, or holds pickled Python objects, which are never loaded: save it again"
 
 
-def load_npy(path: Path) -> Dataset:
+def load_npy(path: Path, *, missing: bool = False) -> Dataset:
     """Read an .npy file: a matrix of rows, or pictures (rows, height, width); without labels.
+
+    Parameters
+    ----------
+    path : Path
+    missing : bool
+        Whether NaN is a missing value that may stay.
 
     Raises
     ------
@@ -35,10 +41,10 @@ def load_npy(path: Path) -> Dataset:
         np.lib.format.read_magic(file)
         file.seek(0)
         array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-    return Dataset(stem(path), Rows.from_arrays(array, name=path.name), None, str(path))
+    return Dataset(stem(path), Rows.from_arrays(array, missing=missing, name=path.name), None, str(path))
 
 
-def load_npz(path: Path) -> Dataset:
+def load_npz(path: Path, *, missing: bool = False) -> Dataset:
     """Read an .npz file, made by ``numpy.savez`` or by ``scipy.sparse.save_npz``.
 
     ==============  ==================================================================
@@ -55,6 +61,12 @@ def load_npz(path: Path) -> Dataset:
 
     Several labels a row, a matrix of 0 and 1, are no classes: they become columns behind those of the rows, named
     ``label 0``, ``label 1``, …, for a model of rows and labels together.
+
+    Parameters
+    ----------
+    path : Path
+    missing : bool
+        Whether NaN is a missing value that may stay.
 
     Raises
     ------
@@ -84,8 +96,8 @@ def load_npz(path: Path) -> Dataset:
             arrays["X"] = _read_sparse(file)
     if "y_test" in arrays and "X_test" not in arrays:
         raise DataError(path.name, _listed(names), "holds y_test without X_test", "save X_test beside it")
-    train = _part(arrays, keys, "X", "y", path)
-    test = _part(arrays, keys, "X_test", "y_test", path) if "X_test" in arrays else None
+    train = _part(arrays, keys, "X", "y", path, missing)
+    test = _part(arrays, keys, "X_test", "y_test", path, missing) if "X_test" in arrays else None
     return Dataset.from_parts(stem(path), train, test, str(path))
 
 
@@ -96,15 +108,17 @@ def _read_sparse(file: BinaryIO) -> Any:
     return load(file)
 
 
-def _part(arrays: Mapping[str, Any], keys: Mapping[str, str | None], rows: str, labels: str, path: Path) -> Rows:
+def _part(
+    arrays: Mapping[str, Any], keys: Mapping[str, str | None], rows: str, labels: str, path: Path, missing: bool
+) -> Rows:
     X, y = arrays[rows], arrays.get(labels)
     name, label_name = f"{path.name}: {keys[rows] or 'the sparse matrix'}", f"{path.name}: {keys[labels]}"
     if y is None or len(np.shape(X)) != 2 or not _several_a_row(y):
-        return Rows.from_arrays(X, y, name=name, label_name=label_name)
+        return Rows.from_arrays(X, y, missing=missing, name=name, label_name=label_name)
     if X.shape[0] != len(y):
         raise DataError(f"len({label_name})", len(y), f"must hold labels for each of the {X.shape[0]} rows of {name}")
     columns = [f"column {i}" for i in range(X.shape[1])] + [f"label {i}" for i in range(y.shape[1])]
-    return Rows.from_arrays(_beside(X, y.astype(X.dtype)), columns=columns, name=name)
+    return Rows.from_arrays(_beside(X, y.astype(X.dtype)), columns=columns, missing=missing, name=name)
 
 
 def _beside(rows: Any, labels: Any) -> Any:

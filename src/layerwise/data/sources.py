@@ -22,7 +22,14 @@ _TABLES = (".csv", ".parquet")
 _FILES = "an .npy, .npz, .csv, .parquet, .fasta(.gz) or idx(.gz) file, or a folder of pictures with one folder a class"
 
 
-def load(data: str | Path, *, target: str | None = None, cache: Path | None = None, progress: bool = False) -> Dataset:
+def load(
+    data: str | Path,
+    *,
+    target: str | None = None,
+    cache: Path | None = None,
+    progress: bool = False,
+    missing: bool = False,
+) -> Dataset:
     """Load a data set by name or from a path.
 
     Parameters
@@ -37,6 +44,8 @@ def load(data: str | Path, *, target: str | None = None, cache: Path | None = No
         Where downloads are kept; the user's cache directory by default.
     progress : bool
         Whether downloads show a progress bar on stderr.
+    missing : bool
+        Whether NaN, or an empty cell of a table, is a missing value that may stay. Only energy models learn from it.
 
     Returns
     -------
@@ -75,10 +84,10 @@ def load(data: str | Path, *, target: str | None = None, cache: Path | None = No
         raise DataError(path.name, path, "is an empty file", "make or copy it again")
     suffix = path.suffix.lower()
     if suffix in _TABLES:
-        return load_table(path, target)
+        return load_table(path, target, missing=missing)
     _refuse_target(target, path.name)
     if suffix in _READERS:
-        return _READERS[suffix](path)
+        return _READERS[suffix](path, missing=missing)
     if is_alignment(path):
         return load_alignment(path)
     if is_idx(path):

@@ -19,13 +19,13 @@ from layerwise.data.reading import reading, stem
 from layerwise.data.rows import Dataset, Rows
 from layerwise.errors import DataError, OptionError
 
-__all__ = ["load_table", "rows_from_table"]
+__all__ = ["check_header", "load_table", "rows_from_table"]
 
 _NUMERIC = "columns must be numbers or booleans"
 _INSTALL = "install it with: pip install 'layerwise[data]'"
 
 
-def load_table(path: Path, target: str | None = None) -> Dataset:
+def load_table(path: Path, target: str | None = None, *, missing: bool = False) -> Dataset:
     """Read a .csv file (commas, first line names the columns) or a .parquet file.
 
     Parameters
@@ -33,6 +33,8 @@ def load_table(path: Path, target: str | None = None) -> Dataset:
     path : Path
     target : str, optional
         Column of the labels. A row whose label is missing, empty or -1 has none.
+    missing : bool
+        Whether a cell may be missing; it becomes NaN.
 
     Raises
     ------
@@ -51,11 +53,11 @@ def load_table(path: Path, target: str | None = None) -> Dataset:
         table: Any = module.read_csv(path) if is_csv else module.read_table(path, page_checksum_verification=True)
         names = [str(name) for name in table.column_names]
     if is_csv:
-        _check_header(names, path)
-    return Dataset(stem(path), rows_from_table(table, target, path.name), None, str(path))
+        check_header(names, path)
+    return Dataset(stem(path), rows_from_table(table, target, path.name, missing=missing), None, str(path))
 
 
-def rows_from_table(table: object, target: str | None = None, what: str = "table") -> Rows:
+def rows_from_table(table: object, target: str | None = None, what: str = "table", *, missing: bool = False) -> Rows:
     """Make rows of a data frame: pyarrow, pandas, polars or another that narwhals knows.
 
     Parameters
@@ -66,6 +68,8 @@ def rows_from_table(table: object, target: str | None = None, what: str = "table
         Column of the labels: whole numbers, texts or booleans; missing, empty or -1 where a row has none.
     what : str
         How an error names the table.
+    missing : bool
+        Whether a cell may be missing; it becomes NaN.
 
     Raises
     ------
@@ -94,20 +98,22 @@ def rows_from_table(table: object, target: str | None = None, what: str = "table
     if not features or len(frame) == 0:
         received = f"{len(frame)} rows, {len(features)} columns beside the target"
         raise DataError(what, received, "must hold at least one row and one column beside the target")
-    dtypes = [_column_dtype(columns[name], name, what, target) for name in features]
+    dtypes = [_column_dtype(columns[name], name, what, target, missing) for name in features]
     values = np.empty((len(frame), len(features)), dtype=np.result_type(*dtypes))
     for place, name in enumerate(features):
         values[:, place] = _numbers(columns[name])
     labels = None if target is None else _labels(columns[target])
-    return Rows.from_arrays(values, labels, columns=features, name=what, label_name=f"{what}, column {target!r}")
+    return Rows.from_arrays(
+        values, labels, columns=features, missing=missing, name=what, label_name=f"{what}, column {target!r}"
+    )
 
 
-def _column_dtype(column: Any, name: str, what: str, target: str | None) -> np.dtype[Any]:
+def _column_dtype(column: Any, name: str, what: str, target: str | None, gaps: bool) -> np.dtype[Any]:
     """Check a column and say in what it can be stored; whole numbers that fit a byte need no more."""
     import narwhals as nw
 
     missing = column.is_null()
-    if bool(missing.any()):
+    if bool(missing.any()) and not gaps:
         row = int(np.argmax(missing.to_numpy()))
         remedy = f"fill the gap or leave row {row} out"
         raise DataError(f"{what}, row {row}, column {name!r}", None, "must not be missing", remedy)
@@ -124,8 +130,9 @@ def _column_dtype(column: Any, name: str, what: str, target: str | None) -> np.d
 def _numbers(column: Any) -> npt.NDArray[Any]:
     import narwhals as nw
 
-    # Decimals would come as Python objects.
-    return (column.cast(nw.Float64) if column.dtype.is_decimal() else column).to_numpy()
+    # Decimals would come as Python objects, and so would booleans with gaps.
+    as_float = column.dtype.is_decimal() or bool(column.is_null().any())
+    return (column.cast(nw.Float64) if as_float else column).to_numpy()
 
 
 def _labels(column: Any) -> npt.NDArray[Any]:
@@ -155,7 +162,8 @@ def _check_names(names: list[str], what: str) -> None:
         raise DataError(f"{what}, columns", _listed(repeated), "must have different names", "rename one of them")
 
 
-def _check_header(names: list[str], path: Path) -> None:
+def check_header(names: list[str], path: Path) -> None:
+    """Refuse the first line of a .csv file that does not name its columns."""
     if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
         raise DataError(path.name, names[0], "columns must be separated by commas", "save the table with commas")
     if "" in names:
