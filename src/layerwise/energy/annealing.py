@@ -71,7 +71,7 @@ def schedule(temperatures: int, steepness: float = 0.0) -> list[float]:
     temperatures : int
         Steps K, at least 1; one place more is returned.
     steepness : float
-        s; 0 for equal steps, which no other spacing beat where it was measured (docs/design_notes.md).
+        s; 0 for equal steps: no other spacing was better by much where it was measured (docs/design_notes.md).
 
     Returns
     -------
