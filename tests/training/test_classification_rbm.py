@@ -19,12 +19,9 @@ from layerwise.energy.class_rbm import class_log_probabilities, class_rbm, featu
 from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
 from layerwise.training.checkpoint import read_tree, write_tree
-from layerwise.training.classification_rbm import (
-    ClassificationInfo,
-    ClassificationLearning,
-    ClassificationState,
-    free_energy_gradient,
-)
+from layerwise.training.class_gradient import free_energy_gradient
+from layerwise.training.classification_rbm import ClassificationLearning
+from layerwise.training.classification_state import ClassificationInfo, ClassificationState
 from layerwise.training.loop import run
 from layerwise.units import (
     BernoulliUnits,

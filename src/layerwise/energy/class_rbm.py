@@ -33,6 +33,7 @@ from layerwise.shapes import ClassBatch, HiddenBatch, Labels, PerRow, UnitBatch
 from layerwise.units import BernoulliUnits, CategoricalUnits, MixedUnits, UnitKind
 
 __all__ = [
+    "FieldsByClass",
     "check_labels",
     "class_log_probabilities",
     "class_log_weights",

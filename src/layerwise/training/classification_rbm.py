@@ -35,84 +35,18 @@ from layerwise.energy.gibbs import gibbs
 from layerwise.energy.rbm import RBM
 from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
-from layerwise.shapes import ClassBatch, HiddenChains, Labels, UnitBatch
+from layerwise.training.class_gradient import gradient_of_fields
+from layerwise.training.classification_state import ClassificationInfo, ClassificationState
 from layerwise.training.phases import complete, relative_weights
 from layerwise.training.ranges import at_least, not_negative, positive, share
 from layerwise.training.schedules import Linear
 from layerwise.units import CategoricalUnits
 
-__all__ = ["ClassificationInfo", "ClassificationLearning", "ClassificationState", "free_energy_gradient"]
+__all__ = ["ClassificationLearning"]
 
 
 MISSING_STEPS = 5
 """Gibbs steps that draw missing values given the others."""
-
-
-@dataclass(frozen=True)
-class ClassificationState:
-    """All that the next step needs. The machine and the optimiser are moved in place."""
-
-    rbm: RBM
-    optimiser: torch.optim.Optimizer
-    chains: HiddenChains | None
-    steps_done: int
-    random: RandomStream
-
-
-@dataclass(frozen=True)
-class ClassificationInfo:
-    """What one step saw, before it moved anything."""
-
-    log_probabilities: ClassBatch
-    """log p(k | x) of every class, in nats."""
-    labels: Labels
-
-    @property
-    def log_likelihood(self) -> float:
-        """Mean log p(y | x) of the labelled rows, in nats; NaN if there is none."""
-        labelled = self.labels >= 0
-        chosen = self.log_probabilities[labelled].gather(1, self.labels[labelled, None])
-        return float(chosen.double().mean())
-
-    @property
-    def error(self) -> float:
-        """Share of the labelled rows whose most probable class is another; NaN if there is none."""
-        labelled = self.labels >= 0
-        wrong = self.log_probabilities[labelled].argmax(1) != self.labels[labelled]
-        return float(wrong.double().mean())
-
-
-def free_energy_gradient(rbm: RBM, x: UnitBatch, weights: ClassBatch) -> dict[str, Tensor]:
-    """``Σ_rows Σ_k weight · ∂(-F(x, k)) / ∂parameter``, for every parameter by name, in closed form.
-
-    Parameters
-    ----------
-    rbm : RBM
-        With label units.
-    x : Tensor of shape (batch, features)
-    weights : Tensor of shape (batch, classes)
-        Of each class in each row.
-    """
-    fields = fields_by_class(rbm, kernels.compress(x))
-    return _gradient(rbm, x, fields, weights, weights.sum(1))
-
-
-def _gradient(rbm: RBM, x: Tensor, fields: Tensor, weights: Tensor, of_rows: Tensor) -> dict[str, Tensor]:
-    """The same; ``of_rows`` are the weights summed over the classes, of which the caller may know that they are 0."""
-    rows, classes, hidden = fields.shape
-    flat = fields.reshape(rows * classes, hidden)
-    mean = rbm.hidden.mean(flat)
-    by_class = mean.reshape(rows, classes, hidden)
-    of_row = torch.bmm(weights[:, None, :], by_class)[:, 0]
-    of_label = torch.bmm(weights.T[:, None, :], by_class.transpose(0, 1))[:, 0]
-    gradient = {"weights": torch.cat([x.T @ of_row, of_label])}
-    for name, values in rbm.hidden.expected_statistics(flat, mean).items():
-        gradient[f"hidden.{name}"] = weights.reshape(-1) @ values
-    # A visible unit's statistics depend on its own value alone: a feature's are the same for all classes.
-    for name, values in rbm.visible.statistics(torch.cat([x, x.new_zeros(rows, classes)], dim=1)).items():
-        gradient[f"visible.{name}"] = of_rows @ values
-    gradient["visible.bias"][-classes:] = weights.sum(0)
-    return gradient
 
 
 @dataclass(frozen=True)
@@ -228,7 +162,7 @@ class ClassificationLearning:
         share_of_row = torch.full_like(labelled, 1 / rows) if counts is None else counts[:, 0] / rows
         generative = generative * share_of_row
         weights = discriminative * share_of_row[:, None] + generative[:, None] * of_data
-        gradient = _gradient(rbm, x, fields, weights, generative)
+        gradient = gradient_of_fields(rbm, x, fields, weights, generative)
         chains = state.chains
         if self.needs_chains:
             chains = self._subtract_model(state, gradient, x, of_data, generative, batch.first_row)
