@@ -183,6 +183,9 @@ def test_what_makes_no_sense_is_refused(make_rbm: MakeRBM) -> None:
     rows[1, 2] = 3.0
     with pytest.raises(DataError, match=r"rows\[1, 2\] = 3.0: is no value of a bernoulli unit"):
         log_likelihood(rbm, rows)
+    rows[1, 2] = math.nan
+    with pytest.raises(DataError, match=r"rows\[1, 2\] = nan: is no value of a bernoulli unit; fill it in first"):
+        log_likelihood(rbm, rows)
     with pytest.raises(OptionError, match="temperatures = 0"):
         log_likelihood(rbm, torch.zeros(2, 4), method="ais", temperatures=0)
     with pytest.raises(OptionError, match="steps = 0"):

@@ -216,6 +216,6 @@ def _checked(rbm: RBM, rows: Tensor, name: str) -> Tensor:
     refused = ~rbm.visible.accepts(rows)
     if bool(refused.any()):
         row, column = (int(place) for place in torch.nonzero(refused)[0])
-        rule = f"is no value of a {rbm.visible.name} unit"
-        raise DataError(f"{name}[{row}, {column}]", float(rows[row, column]), rule)
+        value, rule = float(rows[row, column]), f"is no value of a {rbm.visible.name} unit"
+        raise DataError(f"{name}[{row}, {column}]", value, rule, "fill it in first: impute" if value != value else "")
     return rows
