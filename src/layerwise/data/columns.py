@@ -128,7 +128,8 @@ class TablePreparation:
         Parameters
         ----------
         table : as for :meth:`fit`
-            With the same columns, in any order; of any library.
+            With the same columns, in any order; of any library. A matrix, which has no names, has them in the order of
+            the fitted table; and where a matrix was fitted, so has any table.
         what : str
             How an error names the table.
 
@@ -199,11 +200,12 @@ class TablePreparation:
             filled = [Filled(c.name, restored[c.name], c.dtype, c.levels) for c in self.columns]
             return build_table(self.backend, filled)
         frame = read_frame(like, what)
-        self._matched(frame, what)
+        fitted = {id(cells): name for name, cells in self._matched(frame, what).items()}
         if frame.n_rows != len(values):
             raise DataError("units.shape", tuple(values.shape), f"must have the {frame.n_rows} rows of {what}")
         dtypes = {c.name: c.dtype for c in self.columns} if frame.backend == self.backend else {}
-        given = [keep_given(c, restored[c.name], dtypes.get(c.name), frame.backend) for c in frame.columns]
+        pairs = [(cells, fitted[id(cells)]) for cells in frame.columns]
+        given = [keep_given(cells, restored[name], dtypes.get(name), frame.backend) for cells, name in pairs]
         return build_table(frame.backend, given, frame.index)
 
     def to_tree(self) -> dict[str, Any]:
@@ -232,9 +234,11 @@ class TablePreparation:
         return sorted(self.columns, key=lambda column: KINDS.index(column.kind))
 
     def _matched(self, frame: Frame, what: str) -> dict[Name, Cells]:
-        """The columns by name, if they are the ones that were fitted."""
-        cells = {column.name: column for column in frame.columns}
+        """The columns by the names that were fitted, if they are those columns."""
         names = [column.name for column in self.columns]
+        if "numpy" in (frame.backend, self.backend) and len(frame.columns) == len(names):
+            return dict(zip(names, frame.columns, strict=True))
+        cells = {column.name: column for column in frame.columns}
         missing, extra = [n for n in names if n not in cells], [n for n in cells if n not in self.slices]
         if missing:
             rule = f"lacks {_listed(missing)}, which the preparation was fitted on"
