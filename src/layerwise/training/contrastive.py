@@ -20,7 +20,8 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -188,8 +189,8 @@ class ContrastiveLearning:
         """
         rbm, random, row, tempering = state.rbm, state.random, batch.first_row, state.tempering
         weights = relative_weights(batch.weights, batch.values)
-        values = complete(rbm, batch.values, self.missing_steps, random, row)
-        data, h = data_phase(rbm, values, weights, random if self.method == "cd" else None, row)
+        fill = partial(complete, rbm, batch.values, self.missing_steps, random, row)
+        data, h = data_phase(rbm, batch.values, weights, random if self.method == "cd" else None, row, fill)
         chains = None
         if tempering is not None:
             model, tempering = dream_tempered(rbm, tempering, self.steps, random)
@@ -210,9 +211,10 @@ class ContrastiveLearning:
             average_in(state.average, rbm, self.averaging, done)
 
         rates = None if tempering is None else tempering.chains.rates
-        info = ContrastiveInfo(values, model.values, data.hidden, model.hidden, norm, rates)
+        info = ContrastiveInfo(data.values, model.values, data.hidden, model.hidden, norm, rates)
         after = None if tempering is None else adapted(tempering, done)
-        return replace(state, chains=chains, steps_done=done, activity=activity, tempering=after), info
+        kept = state.velocity, chains, random, done, state.offsets, activity, state.average, state.movement, after
+        return ContrastiveState(rbm, *kept), info
 
     def _move(self, state: ContrastiveState, data: Phase, model: Phase, activity: HiddenVector | None) -> float | None:
         """Move the machine; return the gradient's norm if it was looked at."""

@@ -6,6 +6,8 @@ the rows of the data may have weights.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -66,21 +68,33 @@ def complete(rbm: RBM, values: VisibleBatch, steps: int, random: RandomStream, f
     The draws have a stream of their own, so that a batch with missing values moves the run's stream no further than one
     without.
     """
-    # A sum is no number if one of its terms is none: one pass and no matrix of answers.
-    if not bool(values.sum().isnan()):
-        return values
     known = ~values.isnan()
+    if bool(known.all()):
+        return values
     of_these = random.child(f"missing values {random.position}")
     start = draw_unknown(rbm, values, known, of_these, first_row)
     return clamped_gibbs(rbm, start, known, steps, of_these, first_row)[0]
 
 
 def data_phase(
-    rbm: RBM, values: VisibleBatch, share: Tensor | None, random: RandomStream | None, first_row: int
+    rbm: RBM,
+    values: VisibleBatch,
+    share: Tensor | None,
+    random: RandomStream | None,
+    first_row: int,
+    fill: Callable[[], VisibleBatch] | None = None,
 ) -> tuple[Phase, HiddenChains | None]:
-    """The phase of the data; with a stream also a draw of the hidden units, in the same pass."""
+    """The phase of given rows; with a stream also a draw of the hidden units, in the same pass.
+
+    ``fill`` gives the rows again without missing values; it is called where there seem to be some.
+    """
     v = kernels.compress(values)
     field = rbm.field_of_hidden(v)
+    # A row that misses a value has no field: one number a row is looked at, and not all of its values.
+    if fill is not None and math.isnan(field[:, 0].sum().item()):
+        values = fill()
+        v = kernels.compress(values)
+        field = rbm.field_of_hidden(v)
     if random is None:
         return Phase(values, v, field, rbm.hidden.mean(field), share), None
     mean, h = rbm.hidden.mean_and_sample(field, random, first_row)
