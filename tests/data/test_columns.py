@@ -360,7 +360,7 @@ def test_a_table_that_is_not_acceptable_says_why(table: Any, kinds: Any, words: 
             {"n": [1.0], "c": ["x"], "b": [True], "d": [1]},
             ["columns = 'd'", "only the columns that were fitted: n, c, b"],
         ),
-        (np.zeros((1, 3)), ["columns = '0, 1, 2'", "lacks n, c, b"]),
+        (np.zeros((1, 2)), ["columns = '0, 1'", "lacks n, c, b"]),
     ],
 )
 def test_rows_that_do_not_fit_the_fitted_columns_say_why(table: Any, words: list[str]) -> None:
@@ -368,6 +368,17 @@ def test_rows_that_do_not_fit_the_fitted_columns_say_why(table: Any, words: list
     with pytest.raises(DataError) as caught:
         fitted.prepare(table)
     assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_a_matrix_has_its_columns_in_the_order_of_the_fitted_table() -> None:
+    table = {"n": [0.0, 2.0], "c": ["x", "y"]}
+    matrix = np.array([[0.0, "x"], [2.0, "y"]], dtype=object)
+    of_table, of_matrix = TablePreparation.fit(table), TablePreparation.fit(matrix)
+    expected = of_table.prepare(table)
+    assert torch.equal(of_table.prepare(matrix), expected)
+    assert torch.equal(of_matrix.prepare(table), expected)
+    gap = np.array([[0.0, None], [None, "y"]], dtype=object)
+    assert of_table.restore(expected, gap).tolist() == matrix.tolist()
 
 
 def test_kinds_that_are_not_there_are_refused() -> None:
