@@ -146,7 +146,9 @@ def test_four_ways_to_the_discriminative_gradient_agree(visible: str, hidden: st
     exact, differences = by_autograd(objective, x, labels), by_finite_differences(objective, x, labels)
     p = class_log_probabilities(rbm, x).exp()
     formula = free_energy_gradient(rbm, x, (torch.nn.functional.one_hot(labels, CLASSES) - p) / len(x))
-    moved = first_step(ClassificationLearning(1, generative=0.0, learning_rate=1.0, momentum=0.0), rbm, x, labels)
+    moved = first_step(
+        ClassificationLearning(1, generative=0.0, optimiser="sgd", learning_rate=1.0, momentum=0.0), rbm, x, labels
+    )
     assert formula.keys() == exact.keys() == differences.keys() == moved.keys() == dict(rbm.named_parameters()).keys()
     for name, gradient in exact.items():
         assert torch.allclose(formula[name], gradient, rtol=1e-9, atol=1e-10), name
@@ -190,7 +192,9 @@ def test_chains_at_the_exact_distribution_give_the_exact_gradient_of_the_mix(
     labelled = float((labels >= 0).double().mean())
     count = weights[1] * labelled + weights[2] * (1 - labelled)
     chains = rbm.sample_h_from_v(drawn(rbm, ROWS, 1), RandomStream(5))
-    trainer = ClassificationLearning(1, *weights, gibbs_steps=gibbs_steps, learning_rate=1.0, momentum=0.0)
+    trainer = ClassificationLearning(
+        1, *weights, gibbs_steps=gibbs_steps, optimiser="sgd", learning_rate=1.0, momentum=0.0
+    )
     moved = first_step(trainer, rbm, x, labels, chains)
     for name, gradient in exact.items():
         allowed = SIGMAS * count * errors[name] / math.sqrt(ROWS)
@@ -205,7 +209,9 @@ def test_cd_at_the_exact_distribution_stands_still(labelled: bool, gibbs_steps: 
     x, labels = v[:, :3], v[:, 3:].argmax(1)
     if not labelled:
         labels = torch.full_like(labels, -1)
-    trainer = ClassificationLearning(1, 0.0, 1.0, 1.0, "cd", gibbs_steps, learning_rate=1.0, momentum=0.0)
+    trainer = ClassificationLearning(
+        1, 0.0, 1.0, 1.0, "cd", gibbs_steps, optimiser="sgd", learning_rate=1.0, momentum=0.0
+    )
     errors, moved = spread(rbm), first_step(trainer, rbm, x, labels)
     for name, movement in moved.items():
         # The two phases are not independent: the variance of their difference is at most twice the sum of theirs.
@@ -216,7 +222,7 @@ def test_the_gradient_is_a_mean_over_rows_whatever_the_shares_of_labels() -> Non
     # Rows with and without labels apart, each times its share, make the step of both together.
     x, labels = rows_of(machine()), torch.tensor([0, 1, -1, -1, -1, 2, -1, 0, -1])
     known = labels >= 0
-    trainer = ClassificationLearning(1, 1.0, 0.0, 0.5, chains=ROWS, learning_rate=1.0, momentum=0.0)
+    trainer = ClassificationLearning(1, 1.0, 0.0, 0.5, chains=ROWS, optimiser="sgd", learning_rate=1.0, momentum=0.0)
     whole = first_step(trainer, machine(), x, labels)
     parts = [first_step(trainer, machine(), x[rows], labels[rows]) for rows in (known, ~known)]
     for name in whole:
@@ -291,7 +297,7 @@ def test_steps_are_those_of_torchs_optimisers_with_a_rate_that_falls_to_zero(
     "weights", [(1.0, 0.0, 0.0), (1.0, 0.1, 0.0), (0.0, 1.0, 0.0)], ids=["discriminative", "hybrid", "generative"]
 )
 def test_it_learns_what_can_be_learned(weights: tuple[float, float, float], rows: Rows, stream: Minibatches) -> None:
-    trainer = ClassificationLearning(100 * stream.n_batches, *weights, learning_rate=0.1)
+    trainer = ClassificationLearning(100 * stream.n_batches, *weights, optimiser="sgd", learning_rate=0.1, momentum=0.5)
     rbm = fresh()
     run(trainer, trainer.init(rbm, RandomStream(0)), stream, 100)
     values = Preparation.fit(rows, "bernoulli").prepare(rows.values)
@@ -310,7 +316,9 @@ def test_rows_without_labels_help(rows: Rows) -> None:
     labels[3:] = -1
     few = Rows.from_arrays(rows.values, labels)
     stream = Minibatches(few, Preparation.fit(few, "bernoulli"), 20, RandomStream(0))
-    trainer = ClassificationLearning(150 * stream.n_batches, 1.0, 1.0, 1.0, learning_rate=0.3)
+    trainer = ClassificationLearning(
+        150 * stream.n_batches, 1.0, 1.0, 1.0, optimiser="sgd", learning_rate=0.3, momentum=0.5
+    )
     rbm = fresh()
     run(trainer, trainer.init(rbm, RandomStream(0)), stream, 150)
     values = Preparation.fit(rows, "bernoulli").prepare(rows.values)
@@ -343,7 +351,7 @@ def test_a_run_resumes_to_the_bit(method: Any, optimiser: Any, stream: Minibatch
         ({"generative": -1.0}, "generative = -1.0: must be at least 0"),
         ({"unlabelled": math.nan}, "unlabelled = nan: must be at least 0"),
         ({"discriminative": 0.0, "generative": 0.0}, "something must be learned"),
-        ({"learning_rate": 0.0}, "learning_rate = 0.0: must be a positive number; start with 0.001 for Adam"),
+        ({"learning_rate": 0.0}, "learning_rate = 0.0: must be a positive number; start with 0.003 for Adam"),
         ({"momentum": 1.0}, "momentum = 1.0: must be at least 0 and below 1"),
     ],
 )
@@ -387,7 +395,7 @@ def test_a_row_that_weighs_twice_is_two_rows(method: Any) -> None:
     # The data's part of the gradient is exact; chains are left out by comparing what they do not enter.
     x, labels = rows_of(machine()), torch.arange(9) % CLASSES
     counts = torch.tensor([1, 2, 1, 1, 3, 1, 1, 1, 1])
-    trainer = ClassificationLearning(1, 1.0, 0.0, method=method, learning_rate=1.0, momentum=0.0)
+    trainer = ClassificationLearning(1, 1.0, 0.0, method=method, optimiser="sgd", learning_rate=1.0, momentum=0.0)
     weighted, repeated = machine(), machine()
     trainer.step(trainer.init(weighted, RandomStream(0)), Batch(x, labels, 0, 9, counts.double()))
     both = batch(x.repeat_interleave(counts, 0), labels.repeat_interleave(counts))
@@ -399,7 +407,7 @@ def test_a_row_that_weighs_twice_is_two_rows(method: Any) -> None:
 def test_weights_reach_the_generative_part_too() -> None:
     # Rows that weigh nothing might as well not be there.
     x, labels = rows_of(machine()), torch.arange(9) % CLASSES
-    trainer = ClassificationLearning(1, 0.5, 1.0, learning_rate=1.0, momentum=0.0)
+    trainer = ClassificationLearning(1, 0.5, 1.0, optimiser="sgd", learning_rate=1.0, momentum=0.0)
     weighted, fewer = machine(), machine()
     counts = torch.tensor([1.0] * 6 + [0.0] * 3, dtype=torch.float64)
     trainer.step(trainer.init(weighted, RandomStream(0)), Batch(x, labels, 0, 9, counts))
@@ -419,7 +427,7 @@ def test_missing_values_are_drawn_given_the_others_and_the_label() -> None:
 
     labels = torch.arange(300) % CLASSES
     whole = torch.nn.functional.one_hot(labels, CLASSES).float()
-    trainer = ClassificationLearning(1, 0.0, 1.0, learning_rate=1.0, momentum=0.0)
+    trainer = ClassificationLearning(1, 0.0, 1.0, optimiser="sgd", learning_rate=1.0, momentum=0.0)
     gaps, full = tied(), tied()
     trainer.step(trainer.init(gaps, RandomStream(0)), batch(torch.full_like(whole, math.nan), labels))
     trainer.step(trainer.init(full, RandomStream(0)), batch(whole, labels))
