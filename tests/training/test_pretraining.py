@@ -15,7 +15,8 @@ from layerwise.energy import RBM, BeliefNet
 from layerwise.errors import DivergenceError, OptionError
 from layerwise.randomness import RandomStream
 from layerwise.training.contrastive import ContrastiveLearning
-from layerwise.training.pretraining import GreedyPretraining, check_finite, measure_layer
+from layerwise.training.loop import run
+from layerwise.training.pretraining import GAUSSIAN_SHARE, GreedyPretraining, check_finite, measure_layer
 from layerwise.units import BernoulliUnits, GaussianUnits
 
 MakeRBM = Callable[..., RBM]
@@ -55,13 +56,14 @@ def test_a_pixel_that_is_never_seen_may_still_be_seen(rows: Rows) -> None:
 
 def test_gaussian_units_start_from_mean_and_variance_and_learn_more_slowly(rows: Rows) -> None:
     stream, sample = stream_and_sample(rows, "gaussian")
-    trainer, state, _ = pretraining("gaussian").begin_layer([], stream, 3 * sample + 1, RandomStream(1))
+    moved = stream.map(lambda v: 3 * v + 1)
+    trainer, state, _ = pretraining("gaussian").begin_layer([], moved, 3 * sample[:9] + 1, RandomStream(1))
     assert isinstance(state.rbm.visible, GaussianUnits)
     field = state.rbm.visible.bias[None]
     assert torch.allclose(state.rbm.visible.mean(field)[0], 3 * sample.mean(0) + 1, atol=1e-5)
     variance = (-state.rbm.visible.log_precision).exp()
     assert torch.allclose(variance, 9 * sample.var(0, correction=0), rtol=1e-5)
-    assert trainer.learning_rate == 0.005
+    assert trainer.learning_rate == pytest.approx(0.1 / 20)
     assert pretraining("gaussian").trainer_for(RBM(BernoulliUnits(3), BernoulliUnits(2))).learning_rate == 0.1
 
 
@@ -165,3 +167,25 @@ def test_the_stack_that_grows_is_a_belief_net(rows: Rows) -> None:
         _, state, _ = pretraining().begin_layer(layers, stream, sample, RandomStream(depth))
         layers.append(state.rbm)
     assert BeliefNet(layers).sizes == (12, 7, 5)
+
+
+def test_columns_that_seldom_or_never_vary_do_not_break_gaussian_units() -> None:
+    # A column constant in all rows, whose precision would grow for ever; one constant in nearly all of them, whose
+    # precision must not be that of the rows where it is constant.
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(1600, 5, generator=generator)
+    x[:, 1] = 0.0
+    x[:, 2] = 0.0
+    x[1500, 2] = 40.0
+    rows = Rows.from_arrays(x.numpy())
+    stream = Minibatches(rows, Preparation.fit(rows, "gaussian"), 20, RandomStream(1))
+    sample = Preparation.fit(rows, "gaussian").prepare(x[:1000])
+    trainer = ContrastiveLearning("cd", learning_rate=0.05, momentum=0.9)
+    plan = GreedyPretraining("gaussian", [8], trainer)
+    used, state, stream = plan.begin_layer([], stream, sample, RandomStream(2))
+    assert used.learning_rate == pytest.approx(trainer.learning_rate * GAUSSIAN_SHARE)
+    start = state.rbm.visible.get_parameter("log_precision").clone()
+    assert start[2].abs() < 0.01  # its variance is 1 in all rows, and 0 in the sample
+    state = run(used, state, stream, 40).state
+    check_finite(state.rbm, "layer 1")
+    assert float(measure_layer(state.rbm, sample, None).reconstruction_error) < 5.0

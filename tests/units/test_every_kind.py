@@ -47,7 +47,9 @@ LAYERS: dict[str, Callable[[], UnitKind]] = {
 }
 every_kind = pytest.mark.parametrize("kind", LAYERS)
 every_exact_kind = pytest.mark.parametrize("kind", [kind for kind in LAYERS if kind != "noisy_rectified"])
-every_single_kind = pytest.mark.parametrize("kind", [kind for kind in LAYERS if kind in UnitKind.kinds and kind != "mixed"])
+every_single_kind = pytest.mark.parametrize(
+    "kind", [kind for kind in LAYERS if kind in UnitKind.kinds and kind != "mixed"]
+)
 
 
 def test_no_kind_escapes() -> None:
@@ -370,7 +372,9 @@ def test_the_field_for_a_mean_has_it(kind: str) -> None:
     for row in fields(units):
         mean = units.mean(row[None])[0]
         again = units.mean(units.field_for(mean)[None])[0]
-        assert torch.allclose(again, mean, rtol=1e-6, atol=0.02 if mean.min() < 0.02 or mean.abs().max() > 0.97 else 1e-6)
+        assert torch.allclose(
+            again, mean, rtol=1e-6, atol=0.02 if mean.min() < 0.02 or mean.abs().max() > 0.97 else 1e-6
+        )
 
 
 @every_kind
@@ -420,3 +424,16 @@ def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
     with pytest.raises(OptionError, match="unit kind = 'spinning': must be one of") as caught:
         kind_named("spinning", 4)
     assert all(kind in str(caught.value) for kind in UnitKind.kinds)
+
+
+@every_kind
+def test_parameters_that_went_too_far_are_brought_back(kind: str) -> None:
+    units = units_of(kind)
+    before = {name: value.clone() for name, value in units.state_dict().items()}
+    units.confine()
+    assert all(torch.equal(value, before[name]) for name, value in units.state_dict().items())
+    for name, parameter in units.named_parameters():
+        if "log_precision" in name:
+            parameter.fill_(1e4)
+            units.confine()
+            assert bool(torch.isfinite(parameter.exp()).all())

@@ -68,7 +68,7 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
     batch_size : int, default=10
         Rows of a minibatch, in both parts. 10 suits some hundred or thousand rows; 100 is faster on tens of thousands.
     learning_rate, momentum, weight_decay : float, default=0.1, 0.5, 0.0002
-        Of contrastive learning. A first layer of Gaussian units has a learning rate of 0.005.
+        Of contrastive learning. A first layer of Gaussian units has a twentieth of it.
     fine_tune_epochs : int, default=100
         Passes over the labelled rows, at least 1.
     fine_tune_learning_rate, fine_tune_weight_decay : float, default=0.01, 0.0

@@ -80,6 +80,7 @@ def follow(
     kernels.ascend(rbm.weights, moved, *gradient.phases, rate, momentum, decay)
     if couple is not None and moved is None:
         rbm.weights.addr_(*couple, alpha=-rate)
+    _confine(rbm)
 
 
 def whole_gradient(rbm: RBM, gradient: Gradient, decay: float) -> dict[str, Tensor]:
@@ -95,7 +96,7 @@ def whole_gradient(rbm: RBM, gradient: Gradient, decay: float) -> dict[str, Tens
 
 def clip(gradient: Mapping[str, Tensor], most: float) -> float:
     """Scale a gradient down to a norm where its own is greater, in place; return the norm it had."""
-    norm = math.sqrt(sum(float(of_one.double().square().sum()) for of_one in gradient.values()))
+    norm = math.sqrt(sum(float(of_one.square().sum()) for of_one in gradient.values()))
     scale = most / max(norm, most)
     if scale < 1.0:
         for of_one in gradient.values():
@@ -114,6 +115,7 @@ def move_along(
     """Move a machine along a whole gradient, by momentum or by an optimiser."""
     if movement is None:
         _step_along(rbm, velocity, gradient, rate, momentum)
+        _confine(rbm)
         return
     for name, parameter in rbm.named_parameters():
         parameter.grad = gradient[name].neg()  # an optimiser goes downhill
@@ -122,6 +124,12 @@ def move_along(
         parameter.grad = None
     if movement.schedule is not None:
         movement.schedule.step()
+    _confine(rbm)
+
+
+def _confine(rbm: RBM) -> None:
+    rbm.visible.confine()
+    rbm.hidden.confine()
 
 
 def _step_along(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -27,6 +27,9 @@ from layerwise.training.contrastive import ContrastiveLearning, ContrastiveState
 from layerwise.units import BernoulliUnits, GaussianUnits, kind_named
 
 __all__ = ["GreedyPretraining", "LayerInfo", "check_finite", "measure_layer"]
+
+GAUSSIAN_SHARE = 1 / 20
+"""Of the learning rate, for Gaussian visible units."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +63,13 @@ class GreedyPretraining:
     hidden : sequence of int
         Size of each hidden layer, from the data upwards.
     trainer : ContrastiveLearning
-        How each layer with binary visible units is trained.
-    gaussian_learning_rate : float
-        Used in place of the trainer's where visible units are Gaussian, whose gradients are larger.
+        How each layer is trained; where visible units are Gaussian, whose gradients are larger, by a twentieth of its
+        learning rate.
     """
 
     visible: str
     hidden: Sequence[int]
     trainer: ContrastiveLearning
-    gaussian_learning_rate: float = 0.005
 
     def __post_init__(self) -> None:
         kind_named(self.visible, 1)  # an unknown kind is refused before any work
@@ -91,7 +92,8 @@ class GreedyPretraining:
         stream : MinibatchStream
             Prepared rows of the data.
         sample : Tensor of shape (rows, columns)
-            Some of the rows: the visible units start from their mean and variance.
+            Some of the rows: binary visible units start from their mean. Units with a variance of their own start
+            from all rows, because a column that is constant in some of them may not be in the others.
         random : RandomStream
             Of this layer.
         """
@@ -102,7 +104,10 @@ class GreedyPretraining:
         if below:
             net = BeliefNet(below)
             stream, sample = stream.map(net.up), net.up(sample)
-        rbm.visible.start_from(sample.mean(0), sample.var(0, correction=0))
+        mean, variance = sample.mean(0), sample.var(0, correction=0)
+        if not isinstance(visible, BernoulliUnits):
+            mean, variance = _moments(stream)
+        rbm.visible.start_from(mean, variance)
         trainer = self.trainer_for(rbm)
         return trainer, trainer.init(rbm, random), stream
 
@@ -123,9 +128,20 @@ class GreedyPretraining:
         """The trainer with the learning rate that the visible units stand."""
         if not isinstance(rbm.visible, GaussianUnits):
             return self.trainer
-        from dataclasses import replace
+        return replace(self.trainer, learning_rate=self.trainer.learning_rate * GAUSSIAN_SHARE)
 
-        return replace(self.trainer, learning_rate=self.gaussian_learning_rate)
+
+def _moments(stream: MinibatchStream) -> tuple[Tensor, Tensor]:
+    """Mean and variance of every column over all rows, missing entries left out."""
+    total = torch.zeros(3, stream.n_columns, dtype=torch.float64)
+    for batch in stream.epoch(0):
+        values = batch.values.double()
+        known = ~values.isnan()
+        values = values.nan_to_num()
+        total = total.to(values.device) + torch.stack([known.sum(0).double(), values.sum(0), values.square().sum(0)])
+    count = total[0].clamp_min(1)
+    mean = total[1] / count
+    return mean.float(), (total[2] / count - mean * mean).clamp_min(0).float()
 
 
 @torch.no_grad()

@@ -116,6 +116,9 @@ class UnitKind(nn.Module, ABC):
         for name, value in self.parameters_for(mean, variance).items():
             self.get_parameter(name).copy_(value)
 
+    def confine(self) -> None:
+        """Bring parameters that a step has carried too far back, in place; most kinds have none."""
+
     def states(self) -> list[Tensor] | None:
         """For each site, the units that are drawn together, its states as float32 rows.
 

@@ -94,6 +94,11 @@ class MixedUnits(UnitKind):
         of_parts = [part.parameters_for(means, variances) for (part, means), (_, variances) in pairs]
         return {"bias": torch.cat([values["bias"] for values in of_parts])} | self._named(of_parts)
 
+    def confine(self) -> None:
+        """Each part's."""
+        for part, _ in self._split(self.bias):
+            part.confine()
+
     def states(self) -> list[Tensor] | None:
         """The parts' sites, one after the other, if all of them can be counted."""
         sites: list[Tensor] = []

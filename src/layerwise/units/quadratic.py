@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 
 import torch
@@ -11,6 +12,8 @@ from layerwise.shapes import PerRow, UnitBatch
 from layerwise.units.kind import UnitKind, per_row
 
 __all__ = ["QuadraticUnits"]
+
+FARTHEST = math.log(1e4)
 
 
 class QuadraticUnits(UnitKind):
@@ -36,6 +39,10 @@ class QuadraticUnits(UnitKind):
     def expected_statistics(self, field: UnitBatch, mean: UnitBatch) -> dict[str, UnitBatch]:
         """Their expectations."""
         return {"bias": mean, "log_precision": -0.5 * (1.0 + field * mean)}
+
+    def confine(self) -> None:
+        """Keep the precision within a factor of 10⁴ of 1: that of a column that never varies would grow for ever."""
+        self.log_precision.clamp_(-FARTHEST, FARTHEST)
 
     @abstractmethod
     def parameters_for(self, mean: Tensor, variance: Tensor) -> dict[str, Tensor]:
