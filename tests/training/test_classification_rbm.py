@@ -351,7 +351,7 @@ def test_a_run_resumes_to_the_bit(method: Any, optimiser: Any, stream: Minibatch
         ({"generative": -1.0}, "generative = -1.0: must be at least 0"),
         ({"unlabelled": math.nan}, "unlabelled = nan: must be at least 0"),
         ({"discriminative": 0.0, "generative": 0.0}, "something must be learned"),
-        ({"learning_rate": 0.0}, "learning_rate = 0.0: must be a positive number; start with 0.003 for Adam"),
+        ({"learning_rate": 0.0}, "learning_rate = 0.0: must be a positive number; start with 0.01 for Adam"),
         ({"momentum": 1.0}, "momentum = 1.0: must be at least 0 and below 1"),
     ],
 )

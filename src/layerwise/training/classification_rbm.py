@@ -84,7 +84,7 @@ class ClassificationLearning:
     gibbs_steps: int = 1
     chains: int = 100
     optimiser: Literal["sgd", "adam"] = "adam"
-    learning_rate: float = 0.003
+    learning_rate: float = 0.01
     momentum: float = 0.9
     weight_decay: float = 0.0
 
@@ -93,7 +93,7 @@ class ClassificationLearning:
             at_least(name, getattr(self, name), 1)
         for name in ("discriminative", "generative", "unlabelled", "weight_decay"):
             not_negative(name, getattr(self, name))
-        positive("learning_rate", self.learning_rate, "start with 0.003 for Adam, with 0.5 for SGD")
+        positive("learning_rate", self.learning_rate, "start with 0.01 for Adam, with 0.5 for SGD")
         share("momentum", self.momentum)
         if self.discriminative == self.generative == self.unlabelled == 0:
             rule = "something must be learned"
