@@ -47,9 +47,11 @@ class CategoricalUnits(UnitKind):
         self.categories = tuple(int(count) for count in categories)
         # The unit of each state of each site; a site with fewer states than another points at a unit past the last.
         most = max(self.categories)
-        starts = accumulate(self.categories, initial=0)
-        places = [[start + k if k < n else self.size for k in range(most)] for start, n in zip(starts, self.categories)]
+        ends = accumulate(self.categories)
+        sites = [(end - n, n) for end, n in zip(ends, self.categories, strict=True)]
+        places = [[start + k if k < n else self.size for k in range(most)] for start, n in sites]
         self._regular = len(set(self.categories)) == 1
+        self._places: Tensor
         self.register_buffer("_places", torch.tensor(places), persistent=False)
 
     def extra_repr(self) -> str:

@@ -123,7 +123,8 @@ class MixedUnits(UnitKind):
     def _split(self, x: Tensor) -> list[tuple[UnitKind, Tensor]]:
         """Each part with its columns of x."""
         parts = [cast(UnitKind, part) for part in self.parts]
-        return list(zip(parts, x.split([part.size for part in parts], dim=-1), strict=True))
+        columns = cast("tuple[Tensor, ...]", x.split([part.size for part in parts], dim=-1))
+        return list(zip(parts, columns, strict=True))
 
     def _joined(self, x: Tensor, answer: Callable[[UnitKind, Tensor], Tensor]) -> Tensor:
         return torch.cat([answer(part, columns.contiguous()) for part, columns in self._split(x)], dim=1)

@@ -17,12 +17,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
-from torch.special import erfcx, log_ndtr, ndtri
 
 from layerwise import kernels
 from layerwise.randomness import RandomStream
@@ -31,6 +30,12 @@ from layerwise.units.kind import per_row
 from layerwise.units.quadratic import QuadraticUnits
 
 __all__ = ["RectifiedUnits", "rising_root"]
+
+# torch annotates none of its special functions.
+_special = cast(Any, torch.special)
+erfcx: Callable[[Tensor], Tensor] = _special.erfcx
+log_ndtr: Callable[[Tensor], Tensor] = _special.log_ndtr
+ndtri: Callable[[Tensor], Tensor] = _special.ndtri
 
 FAR = -50.0
 """Below it the series of the mean in 1/z is exact to double precision, and the two terms of the formula cancel."""
