@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from layerwise.estimators import RBM as RBM
     from layerwise.estimators import BernoulliRBM as BernoulliRBM
     from layerwise.estimators import DBNClassifier as DBNClassifier
+    from layerwise.estimators import GaussianRBM as GaussianRBM
 
     __version__: str
 
-__all__ = ["BernoulliRBM", "DBNClassifier", "__version__"]
+__all__ = ["RBM", "BernoulliRBM", "DBNClassifier", "GaussianRBM", "__version__"]
 
 if not TYPE_CHECKING:  # a type checker that saw __getattr__ would accept any name
 

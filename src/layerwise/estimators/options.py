@@ -7,14 +7,28 @@ people and to type checkers, and at run time anything goes.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 import numpy as np
 
 from layerwise.errors import OptionError
 
-__all__ = ["Choice", "Number", "Seed", "Sizes", "Whole", "choice", "layer_sizes", "number", "verbosity", "whole_number"]
+__all__ = [
+    "Choice",
+    "Flag",
+    "Number",
+    "Seed",
+    "Sizes",
+    "Visible",
+    "Whole",
+    "choice",
+    "flag",
+    "layer_sizes",
+    "number",
+    "verbosity",
+    "whole_number",
+]
 
 LARGEST = 1e38
 """Beyond this a float32 is at its end."""
@@ -23,10 +37,12 @@ if TYPE_CHECKING:
     Whole = int
     Number = float
     Choice = str
+    Flag = bool
+    Visible = str | Mapping[Any, str]
     Sizes = Sequence[int]
     Seed = int | np.random.RandomState | None
 else:
-    Whole = Number = Choice = Sizes = Seed = object
+    Whole = Number = Choice = Flag = Visible = Sizes = Seed = object
 
 
 def whole_number(name: str, value: object, *, least: int, remedy: str = "") -> int:
@@ -73,6 +89,18 @@ def choice(name: str, value: object, *choices: str) -> str:
     if isinstance(value, str) and value in choices:
         return value
     raise OptionError(name, value, "must be " + " or ".join(repr(word) for word in choices), f"try {choices[0]!r}")
+
+
+def flag(name: str, value: object) -> bool:
+    """True or False.
+
+    Raises
+    ------
+    OptionError
+    """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise OptionError(name, value, "must be True or False", "leave it out")
 
 
 def layer_sizes(name: str, value: object) -> tuple[int, ...]:

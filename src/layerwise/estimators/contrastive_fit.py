@@ -1,0 +1,233 @@
+"""Training one machine on rows of units: held-out rows, early stopping, vigilance, a curve, and the last good State."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from layerwise.data.minibatches import MinibatchStream
+from layerwise.energy import RBM, exact_log_partition
+from layerwise.energy.enumeration import state_count
+from layerwise.errors import DataError, DivergenceError, OptionError
+from layerwise.estimators.contrastive_options import ContrastiveOptions
+from layerwise.estimators.unit_rows import UnitRows
+from layerwise.randomness import RandomStream
+from layerwise.training.averaging import averaged, twin_of
+from layerwise.training.contrastive import ContrastiveLearning, ContrastiveState
+from layerwise.training.early_stopping import EarlyStopping
+from layerwise.training.held_out import Measure, minus_free_energy_gap, pseudo_score
+from layerwise.training.loop import Place, run
+from layerwise.training.pretraining import LayerInfo, measure_layer
+from layerwise.training.vigilance import Vigilance
+from layerwise.units import UnitKind
+
+__all__ = ["Learned", "Lesson", "first_machine", "learn"]
+
+MEASURED = 1000
+"""Rows that are looked at after an epoch."""
+MOST_STATES = 2**16
+"""Of the smaller side, where the likelihood of held-out rows is asked for after every epoch."""
+
+Upwards = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What a machine learns from.
+
+    Parameters
+    ----------
+    rows : UnitRows
+    weights : Tensor of shape (rows,), float64, or None
+    upwards : callable, optional
+        From the rows' units to those of the machine, where there are layers between.
+    """
+
+    rows: UnitRows
+    weights: Tensor | None = None
+    upwards: Upwards | None = None
+
+    @classmethod
+    def weighted(cls, rows: UnitRows, weights: npt.NDArray[np.float64] | None) -> Lesson:
+        """Rows with weights; those that count nothing are left out."""
+        if weights is None:
+            return cls(rows)
+        counting = weights > 0
+        return cls(rows if counting.all() else rows.select(counting), torch.from_numpy(weights[counting]))
+
+    def select(self, indices: Tensor) -> Lesson:
+        """Some of the rows."""
+        some = indices.sort().values
+        weights = None if self.weights is None else self.weights[some]
+        return replace(self, rows=self.rows.select(some.numpy()), weights=weights)
+
+    def stream(self, batch_size: int, random: RandomStream, device: torch.device) -> MinibatchStream:
+        """Minibatches."""
+        batches = self.rows.stream(batch_size, random, device, self.weights)
+        return batches if self.upwards is None else batches.map(self.upwards)
+
+    def some(self, random: RandomStream, device: torch.device) -> Tensor:
+        """At most so many of the rows as units of the machine."""
+        v = self.rows.units(random.permutation(len(self.rows))[:MEASURED].sort().values.numpy()).to(device)
+        return v if self.upwards is None else self.upwards(v)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A trained machine on the CPU and all that goes on from it."""
+
+    machine: RBM
+    state: ContrastiveState
+    trainer: ContrastiveLearning
+    n_iter: int
+    curve: list[LayerInfo]
+
+
+@torch.no_grad()
+def first_machine(visible: UnitKind, hidden: UnitKind, moments: tuple[Tensor, Tensor], random: RandomStream) -> RBM:
+    """Small random couplings between two layers of units, the visible ones with the moments of the data."""
+    machine = RBM(visible, hidden)
+    machine.scatter_weights(random)
+    machine.visible.start_from(*moments)
+    return machine
+
+
+@torch.no_grad()
+def learn(
+    machine: RBM,
+    lesson: Lesson,
+    options: ContrastiveOptions,
+    random: RandomStream,
+    name: str,
+    keep: Callable[[Learned], object],
+) -> Learned:
+    """Train a machine.
+
+    Parameters
+    ----------
+    machine : RBM
+        Moved in place where it is on the device already.
+    lesson : Lesson
+    options : ContrastiveOptions
+    random : RandomStream
+        Of the draws; its children decide the order of the rows and which are held out.
+    name : str
+        How messages call the machine.
+    keep : callable
+        Is given what was learned before training diverged, if there was a good State.
+
+    Raises
+    ------
+    DivergenceError
+    DataError, OptionError
+        The rows cannot be held out, or not measured as asked for.
+    """
+    device = options.device
+    machine = machine.to(device)
+    lesson, held_out = _divided(lesson, options, random)
+    stream = lesson.stream(options.batch_size, random.child("rows"), device)
+    trainer = options.scheduled(stream.n_batches)
+    sample = lesson.some(random.child("measured"), device)
+    unseen = None if held_out is None else _complete(held_out.some(random.child("unseen"), device))
+    watch = _Watch(machine, _complete(sample), unseen, name, options.verbose > 0)
+    vigilance, stopping = Vigilance(trainer, sample, name), None
+    if unseen is not None:
+        lowest = -options.max_gap if options.stopping == "gap" else None
+        measure = _measure(options.stopping, machine, watch.sample, unseen)
+        stopping = EarlyStopping(trainer, measure, options.patience, lowest, watch)
+
+    def after_epoch(state: ContrastiveState, epoch: int) -> ContrastiveState:
+        state = vigilance.after_epoch(state, epoch)
+        return state if stopping is None else stopping.after_epoch(state, epoch)
+
+    state = trainer.init(machine, random)
+    try:
+        outcome = run(trainer, state, stream, options.n_iter, observer=stopping or watch, after_epoch=after_epoch)
+    except DivergenceError:
+        good = vigilance.restore(machine)
+        if good is not None:
+            keep(_learned(trainer, good, vigilance.good_epoch + 1, watch.curve))
+        raise
+    state, epochs = outcome.state, outcome.place.epoch
+    if stopping is not None and epochs:
+        state = stopping.restore(machine)
+    return _learned(trainer, state, epochs, watch.curve)
+
+
+def _learned(trainer: ContrastiveLearning, state: ContrastiveState, epochs: int, curve: list[LayerInfo]) -> Learned:
+    if state.rbm.weights.device.type != "cpu":
+        state = trainer.from_tree(twin_of(state.rbm).cpu(), trainer.to_tree(state))
+    return Learned(averaged(state) if state.average else state.rbm, state, trainer, epochs, curve)
+
+
+def _divided(lesson: Lesson, options: ContrastiveOptions, random: RandomStream) -> tuple[Lesson, Lesson | None]:
+    if options.stopping == "no":
+        return lesson, None
+    rows = len(lesson.rows)
+    count = math.ceil(rows * options.validation_fraction)
+    if count >= rows:
+        rule = f"leaves no row to learn from: {count} of {rows} would be held out"
+        raise DataError("X", f"{rows} rows", rule, "give more rows, or early_stopping=False")
+    order = random.child("held out").permutation(rows)
+    return lesson.select(order[count:]), lesson.select(order[:count])
+
+
+def _complete(v: Tensor) -> Tensor:
+    return v[~v.isnan().any(1)]
+
+
+def _measure(what: str, machine: RBM, sample: Tensor, unseen: Tensor) -> Measure:
+    if not len(unseen) or not len(sample):
+        rule = "needs rows without a missing value, held out and to learn from"
+        raise OptionError("early_stopping", what, rule, "give early_stopping=False")
+    if what == "gap":
+        return minus_free_energy_gap(sample, unseen)
+    if what == "pseudo-likelihood":
+        if machine.visible.states() is None:
+            rule = "needs visible units whose states can be counted"
+            raise OptionError("early_stopping", what, rule, "give 'gap', or 'likelihood' for a small machine")
+        return pseudo_score(unseen)
+    if min(state_count(machine.visible), state_count(machine.hidden)) > MOST_STATES:
+        rule = f"needs a side of at most {MOST_STATES:,} joint states, such as 16 binary hidden units"
+        raise OptionError("early_stopping", what, rule, "give 'pseudo-likelihood' or 'gap'")
+    return lambda rbm: -float(rbm.free_energy(unseen).double().mean()) - exact_log_partition(rbm)
+
+
+@dataclass
+class _Watch:
+    """Measures after each epoch, and prints if asked to."""
+
+    machine: RBM
+    sample: Tensor
+    held_out: Tensor | None
+    name: str
+    tells: bool
+    curve: list[LayerInfo] = field(default_factory=list[LayerInfo])
+    begin: float = field(default_factory=time.perf_counter)
+
+    def batch_done(self, place: Place, rows: int, info: object) -> None:
+        """See nothing."""
+
+    def epoch_done(self, epoch: int) -> None:
+        """Measure."""
+        info = LayerInfo(math.nan, math.nan, math.nan)
+        if len(self.sample):
+            info = measure_layer(self.machine, self.sample, self.held_out)
+        self.curve.append(info)
+        if self.tells:
+            end = time.perf_counter()
+            gap = "" if self.held_out is None else f", free-energy gap = {info.free_energy_gap:.3f}"
+            what = f"reconstruction error = {info.reconstruction_error:.3f}{gap}, time = {end - self.begin:.2f}s"
+            print(f"[{self.name}] Iteration {epoch + 1}, {what}")  # noqa: T201  # this is what verbose asks for
+            self.begin = end
+
+    def wants_to_stop(self) -> bool:
+        """Never."""
+        return False

@@ -1,0 +1,126 @@
+"""The constructor parameters that every estimator trained by contrastive learning has, checked and put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast
+
+import torch
+
+from layerwise.estimators.conversion import training_device
+from layerwise.estimators.options import choice, flag, number, verbosity, whole_number
+from layerwise.training.contrastive import ContrastiveLearning
+from layerwise.training.schedules import Cosine, Linear
+
+__all__ = ["ContrastiveOptions", "Stopping", "contrastive_options"]
+
+FASTEST = 0.1
+"""The learning rate that ``"auto"`` stands for where columns are not real."""
+
+Stopping = Literal["no", "likelihood", "pseudo-likelihood", "gap"]
+
+
+@dataclass(frozen=True)
+class ContrastiveOptions:
+    """How a machine is trained.
+
+    Parameters
+    ----------
+    trainer : ContrastiveLearning
+        With a learning rate that does not change.
+    auto_rate : bool
+        Whether real columns may lower it.
+    schedule : {"constant", "linear", "cosine"}
+    batch_size, n_iter : int
+    stopping : str
+        What held-out rows are measured by, "no" where none are held out.
+    validation_fraction : float
+    patience : int
+        Epochs without progress.
+    max_gap : float
+        Largest free-energy gap, in nats.
+    device : torch.device
+    verbose : int
+    """
+
+    trainer: ContrastiveLearning
+    auto_rate: bool
+    schedule: str
+    batch_size: int
+    n_iter: int
+    stopping: Stopping
+    validation_fraction: float
+    patience: int
+    max_gap: float
+    device: torch.device
+    verbose: int
+
+    def suited(self, real_columns: int) -> ContrastiveOptions:
+        """The same with a learning rate that so many real columns stand.
+
+        What moves the couplings grows with the largest eigenvalue of the columns' correlations, at most their number.
+        """
+        if not self.auto_rate:
+            return self
+        rate = min(FASTEST, 0.5 / max(1, real_columns))
+        return replace(self, trainer=replace(self.trainer, learning_rate=rate))
+
+    def scheduled(self, n_batches: int) -> ContrastiveLearning:
+        """The trainer with a learning rate that has fallen to zero after all epochs, where that is asked for."""
+        steps = max(1, self.n_iter * n_batches)
+        falling = {"linear": Linear, "cosine": Cosine}.get(self.schedule)
+        return self.trainer if falling is None else replace(self.trainer, schedule=falling(steps))
+
+
+def contrastive_options(estimator: Any) -> ContrastiveOptions:
+    """Check the parameters that an estimator was made with.
+
+    Parameters
+    ----------
+    estimator : RBM or its like
+
+    Raises
+    ------
+    OptionError
+    """
+    batch_size = whole_number("batch_size", estimator.batch_size, least=1, remedy="start with 20")
+    chains, target, rate = estimator.n_chains, estimator.sparsity_target, estimator.learning_rate
+    auto = isinstance(rate, str) and rate == "auto"
+    trainer = ContrastiveLearning(
+        cast(Any, choice("method", estimator.method, "pcd", "cd", "pt")),
+        steps=whole_number("gibbs_steps", estimator.gibbs_steps, least=1, remedy="start with 1"),
+        chains=whole_number("n_chains", chains, least=1, remedy="start with 100"),
+        learning_rate=FASTEST if auto else number("learning_rate", rate, above=0.0, remedy="leave it at 'auto'"),
+        momentum=number("momentum", estimator.momentum, least=0.0, below=1.0, remedy="start with 0.5"),
+        weight_decay=number("weight_decay", estimator.weight_decay, least=0.0, remedy="start with 0.0001"),
+        centred=flag("centred", estimator.centred),
+        temperatures=whole_number("temperatures", estimator.temperatures, least=2, remedy="start with 10"),
+        optimiser=estimator.optimiser,
+        l1=number("l1", estimator.l1, least=0.0, remedy="start with 0.0001"),
+        max_norm=_above_zero("max_norm", estimator.max_norm),
+        clip_norm=_above_zero("clip_norm", estimator.clip_norm),
+        sparsity_target=None if target is None else number("sparsity_target", target, remedy="start with 0.1"),
+        sparsity_cost=number("sparsity_cost", estimator.sparsity_cost, least=0.0, remedy="start with 0.1"),
+        sparsity_penalty="kl" if estimator.hidden == "bernoulli" else "quadratic",
+        averaging=number("averaging", estimator.averaging, least=0.0, below=1.0, remedy="start with 0.999"),
+    )
+    stopping = "no" if estimator.early_stopping is False else estimator.early_stopping
+    words = ("likelihood", "pseudo-likelihood", "gap")
+    stopping = stopping if stopping == "no" else choice("early_stopping", stopping, *words)
+    return ContrastiveOptions(
+        trainer,
+        auto,
+        choice("schedule", estimator.schedule, "linear", "constant", "cosine"),
+        batch_size,
+        whole_number("n_iter", estimator.n_iter, least=0, remedy="start with 20"),
+        cast(Stopping, stopping),
+        number("validation_fraction", estimator.validation_fraction, above=0.0, below=1.0, remedy="start with 0.1"),
+        whole_number("n_iter_no_change", estimator.n_iter_no_change, least=1, remedy="start with 5"),
+        number("max_gap", estimator.max_gap, above=0.0, remedy="start with 5 nats"),
+        training_device(estimator.device),
+        verbosity("verbose", estimator.verbose),
+    )
+
+
+def _above_zero(name: str, value: object) -> float | None:
+    return None if value is None else number(name, value, above=0.0, remedy="leave it at None")

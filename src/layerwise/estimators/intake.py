@@ -1,0 +1,145 @@
+"""What enters an estimator: a matrix of numbers or a table, checked by scikit-learn's rules and by layerwise's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sklearn.utils import validation
+
+from layerwise.data.cells import is_missing
+from layerwise.data.domains import DOMAINS
+from layerwise.data.values import Values, checked_values
+from layerwise.errors import DataError, OptionError
+from layerwise.estimators.conversion import ROUNDING, column_names
+
+__all__ = ["check_domain", "checked_matrix", "checked_table", "columns_of", "is_table", "refuse_missing"]
+
+
+def is_table(rows: object) -> bool:
+    """Whether rows are read column by column: a table of any library, or a matrix that holds more than numbers."""
+    if isinstance(rows, Mapping) or (hasattr(rows, "columns") and hasattr(rows, "shape")):
+        return True
+    matrix: Any = np.asarray(rows, dtype=object) if isinstance(rows, list | tuple) else rows
+    if not isinstance(matrix, np.ndarray) or matrix.dtype.kind not in "OUT":
+        return False
+    try:
+        np.asarray(matrix, dtype=np.float64)
+    except ValueError:
+        return True  # a text that is no number
+    except TypeError:
+        return any(is_missing(entry) for entry in cast("list[object]", matrix.ravel().tolist()))
+    return False
+
+
+def checked_table(estimator: BaseEstimator, table: object, *, reset: bool) -> Any:
+    """A table whose columns scikit-learn has compared with the fitted ones; a list of rows as a matrix.
+
+    Raises
+    ------
+    ValueError
+        Another number of columns, or other names, or in another order.
+    """
+    validate = cast(Any, validation).validate_data
+    if isinstance(table, Mapping):
+        if reset:  # scikit-learn has no rule for a dict of columns
+            names: list[object] = list(cast("Mapping[object, object]", table))
+            cast(Any, estimator).n_features_in_ = len(names)
+            vars(estimator).pop("feature_names_in_", None)
+            if names and all(isinstance(name, str) for name in names):
+                cast(Any, estimator).feature_names_in_ = np.array(names, dtype=object)
+        return cast(object, table)
+    whole: Any = table
+    if isinstance(table, list | tuple):
+        whole = np.asarray(table, dtype=object)
+    if not hasattr(whole, "columns") and np.ndim(whole) != 2:
+        return validate(estimator, whole, reset=reset)  # it knows what to say
+    return validate(estimator, whole, reset=reset, skip_check_array=True)
+
+
+def checked_matrix(estimator: BaseEstimator, matrix: object, *, missing: bool, reset: bool) -> Values:
+    """Numbers, row by row in memory, sparse ones as CSR; NaN only where a value may be missing.
+
+    Raises
+    ------
+    ValueError, TypeError
+        scikit-learn's; a :class:`~layerwise.errors.DataError` is a ValueError.
+    """
+    finite = "allow-nan" if missing else True
+    validate = cast(Any, validation).validate_data
+    valid = validate(
+        estimator, matrix, reset=reset, accept_sparse="csr", dtype="numeric", order="C", ensure_all_finite=finite
+    )
+    return checked_values(valid, "X", column_names(estimator), missing=missing)
+
+
+def columns_of(cells: Mapping[Any, Any], names: Sequence[Any]) -> dict[Any, list[Any]]:
+    """A table of all columns from some of them, the others missing; a single value stands for every row.
+
+    Raises
+    ------
+    OptionError
+        A name is that of no column.
+    DataError
+        Columns of different lengths.
+    """
+    for name in cells:
+        if name not in names:
+            listed = ", ".join(str(known) for known in names[:20])
+            raise OptionError("given", name, "must name a column", f"give one of {listed}")
+    lists: dict[Any, list[Any]] = {}
+    for name in names:
+        cell: Any = cells.get(name)
+        several = isinstance(cell, list | tuple | np.ndarray)
+        lists[name] = [*cast("list[Any]", cell)] if several else [cell]
+    rows = max(len(entries) for entries in lists.values())
+    for name, entries in lists.items():
+        if len(entries) not in (1, rows):
+            rule = f"must have one entry, or {rows} as another column has"
+            raise DataError(f"given, column {name!r}", f"{len(entries)} entries", rule)
+    return {name: entries if len(entries) == rows else entries * rows for name, entries in lists.items()}
+
+
+def check_domain(values: Values, kind: str, columns: list[str] | None) -> None:
+    """Refuse a number that units of a kind cannot be given.
+
+    Raises
+    ------
+    DataError
+        Naming the first such entry, and the kinds that take it.
+    """
+    if kind in ("gaussian", "categorical"):
+        return
+    low, high = DOMAINS[kind]
+    stored: npt.NDArray[Any] = values if isinstance(values, np.ndarray) else values.data
+    bad = (stored < low - ROUNDING) | (stored > high + ROUNDING)
+    if not bad.any():
+        return
+    first = int(np.argmax(bad))
+    if isinstance(values, np.ndarray):
+        row, column = divmod(first, int(values.shape[1]))
+    else:
+        row, column = int(np.searchsorted(values.indptr, first, side="right")) - 1, int(values.indices[first])
+    name = column if columns is None else repr(columns[column])
+    value = float(stored.flat[first])
+    accepted = " or ".join(repr(other) for other, (low, high) in DOMAINS.items() if low <= value <= high)
+    rule = f"is no value of a {kind} unit, which takes numbers from {low:g} to {high:g}"
+    raise DataError(f"X, row {row}, column {name}", value, rule, f"scale the column, or give visible={accepted}")
+
+
+def refuse_missing(units: npt.NDArray[np.floating[Any]], names: Sequence[str]) -> None:
+    """Refuse rows of units with a gap.
+
+    Raises
+    ------
+    DataError
+        Naming the first.
+    """
+    gaps = np.isnan(units)
+    if gaps.any():
+        row, column = (int(place) for place in np.argwhere(gaps)[0])
+        rule, remedy = "no cell may be missing (NaN) here", "fill it first: RBM().fit(X).impute(X)"
+        raise DataError(f"X, row {row}, column {names[column]!r}", "missing", rule, remedy)
