@@ -119,7 +119,7 @@ def test_what_is_learned() -> None:
     ("X", "visible", "kind"),
     [
         ([[0.0, 0.1], [1.0, 0.3]], "auto", "bernoulli"),
-        ([[0.0, 16.0], [9.0, 3.0]], "auto", "bernoulli"),
+        ([[0.0, 16.0], [9.0, 3.0]], "auto", "gaussian"),
         ([[0.0, -0.1], [1.0, 0.3]], "auto", "gaussian"),
         ([[0.0, -0.1], [1.0, 0.3]], "bernoulli", "bernoulli"),
         ([[0.0, 0.1], [1.0, 0.3]], "gaussian", "gaussian"),
@@ -147,6 +147,29 @@ def test_two_layers_of_gaussian_units_draw_samples() -> None:
     X = np.random.default_rng(0).normal(size=(40, 3))
     net = DBNClassifier(**{**SMALL, "hidden": (6, 4)}).fit(X, np.arange(40) % 2)
     assert np.isfinite(net.sample(5, steps=3, random_state=0)).all()
+
+
+def test_rows_without_label_are_not_scored() -> None:
+    X, y = rows(60)
+    net = DBNClassifier(**SMALL).fit(X, y)
+    weights = np.arange(60.0)
+    marked = np.where(np.arange(60) % 3 == 0, -1, y)
+    known = marked >= 0
+    assert net.score(X, marked) == net.score(X[known], y[known])
+    assert net.score(X, marked, weights) == pytest.approx(net.score(X[known], y[known], weights[known]))
+    with pytest.raises(DataError, match="60 rows without label"):
+        net.score(X, np.full(60, -1))
+
+
+@pytest.mark.parametrize("dtype", ["string", "object"])
+def test_a_missing_label_in_a_data_frame_marks_a_row(dtype: str) -> None:
+    X, y = rows(60)
+    texts = pd.Series(np.where(y == 0, "a", "b"), dtype=dtype)
+    missing, empty = texts.copy(), texts.copy()
+    missing[::3], empty[::3] = pd.NA, ""
+    given = DBNClassifier(**SMALL).fit(X, missing)
+    assert given.classes_.tolist() == ["a", "b"]
+    assert np.array_equal(given.predict_proba(X), DBNClassifier(**SMALL).fit(X, empty).predict_proba(X))
 
 
 def test_no_epoch_leaves_a_plain_network() -> None:

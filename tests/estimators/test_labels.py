@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.exceptions import DataConversionWarning
 
 from layerwise.errors import DataError
-from layerwise.estimators.labels import encode_classes
+from layerwise.estimators.labels import encode_classes, known_labels
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,15 @@ from layerwise.estimators.labels import encode_classes
         (np.array(["b", "a", None], dtype=object), ["a", "b"], [1, 0, -1]),
         (np.array([7, 5, -1], dtype=object), [5, 7], [1, 0, -1]),
         (np.array([7, 5, None], dtype=object), [5, 7], [1, 0, -1]),
+        (np.array([7, 5, np.nan], dtype=object), [5, 7], [1, 0, -1]),
+        (np.array(["b", "a", np.nan], dtype=object), ["a", "b"], [1, 0, -1]),
+        (pd.Series(["b", "a", None], dtype="string"), ["a", "b"], [1, 0, -1]),
+        (pd.Series(["b", "a", None], dtype="str"), ["a", "b"], [1, 0, -1]),
+        (pd.Series(["b", "a", None], dtype="category"), ["a", "b"], [1, 0, -1]),
+        (pd.Series([7, 5, None], dtype="Int64"), [5, 7], [1, 0, -1]),
+        (pd.Series([True, False, None], dtype="boolean"), [False, True], [1, 0, -1]),
+        (pl.Series(["b", "a", None]), ["a", "b"], [1, 0, -1]),
+        (pl.Series([7, 5, None]), [5, 7], [1, 0, -1]),
     ],
 )
 def test_classes_keep_their_type_and_marks_are_no_class(y: Any, classes: list[Any], codes: list[int]) -> None:
@@ -58,11 +69,12 @@ def test_codes_lead_back_to_the_labels(y: list[int]) -> None:
         ([0, 1], r"len\(y\) = 2: must be 3, one label for each row of X; mark rows without label with -1"),
         ([0, 1, 0, 1], r"len\(y\) = 4: must be 3"),
         ([1, 1, 1], r"y = \[1\]: one class leaves nothing to tell apart, .* at least two; add rows of another class"),
-        ([1, -1, -1], r"y = \[1\]: one class"),
+        ([1, -1, -1], r"y = \[1\]: one class .*; -1 means no label: recode a class called -1"),
         ([-1, -1, -1], r"y = '3 rows without label': some rows must have a label.*; to learn .* use BernoulliRBM"),
         (["", "", "-1"], "3 rows without label"),
         ([0.5, 1.2, 3.1], "Unknown label type: continuous"),
-        ([0.0, np.nan, 1.0], "Input y contains NaN"),
+        ([0.0, np.nan, 1.0], "row 1 = nan: Input y contains NaN.*; mark rows without label with -1"),
+        (np.array([0.0, np.inf, 1.0], dtype=object), "Input y contains infinity"),
         ([0.0, np.inf, 1.0], "Input y contains infinity"),
         ([[0, 1], [1, 0], [1, 1]], "y should be a 1d array"),
         (np.array([1, "a", 2], dtype=object), r"y = \[1, 'a', 2\]: labels must be all texts or all numbers; turn"),
@@ -72,6 +84,12 @@ def test_codes_lead_back_to_the_labels(y: list[int]) -> None:
 def test_labels_that_say_nothing_are_refused(y: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         encode_classes(y, 3)
+
+
+def test_known_labels_are_those_of_the_labelled_rows() -> None:
+    present, known = known_labels(pd.Series([4, None, -1, 2], dtype="Int64"), 4)
+    assert present.tolist() == [True, False, False, True]
+    assert known.tolist() == [4, 2]
 
 
 def test_a_column_of_labels_is_flattened_with_a_warning() -> None:

@@ -5,22 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy import sparse
 
 from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
 from layerwise.estimators import lessons
-from layerwise.estimators.lessons import lessons_from, suitable_units
+from layerwise.estimators.lessons import lessons_from
 from layerwise.randomness import RandomStream
-
-
-def test_negative_values_ask_for_gaussian_units() -> None:
-    values = np.array([[0.0, 3.0], [16.0, 0.5]])
-    assert suitable_units(values) == "bernoulli"
-    assert suitable_units(values - 1) == "gaussian"
-    assert suitable_units(sparse.csr_array(values)) == "bernoulli"
-    assert suitable_units(sparse.csr_array(-values)) == "gaussian"
-    assert suitable_units(sparse.csr_array((3, 2))) == "bernoulli"
 
 
 def test_the_labelled_rows_are_taught_and_all_are_learned(monkeypatch: pytest.MonkeyPatch) -> None:

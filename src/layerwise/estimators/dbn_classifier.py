@@ -11,16 +11,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags, validation
 from torch import Tensor, nn
 
 from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
+from layerwise.data.suitable import suitable_units
 from layerwise.data.values import Values
 from layerwise.estimators.conversion import checked_rows, float_type, parts, result_type, stream_from, training_device
-from layerwise.estimators.labels import encode_classes
+from layerwise.estimators.labels import encode_classes, known_labels
 from layerwise.estimators.learning_curves import LearningCurves
-from layerwise.estimators.lessons import lessons_from, suitable_units
+from layerwise.estimators.lessons import lessons_from
 from layerwise.estimators.options import (
     Choice,
     Number,
@@ -57,8 +59,9 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
     visible : {"auto", "bernoulli", "gaussian"}, default="auto"
         Kind of the units that meet the data, and with it the scale of the columns. ``"bernoulli"`` wants numbers in
         [0, 1]: a column inside it stays as it is, any other is stretched from its least to its greatest value.
-        ``"gaussian"`` gives every column mean 0 and standard deviation 1. ``"auto"`` is ``"gaussian"`` where some value
-        is negative and ``"bernoulli"`` otherwise. Pictures should share one scale: divide them by their white first.
+        ``"gaussian"`` gives every column mean 0 and standard deviation 1. ``"auto"`` is ``"bernoulli"`` where all
+        values lie in [0, 1] and ``"gaussian"`` otherwise, as on the command line; the columns' scale does not matter.
+        Pictures that shall be bits or grey levels are divided by their white first.
     method : {"cd", "pcd"}, default="cd"
         Contrastive divergence, from the data or with persistent chains.
     gibbs_steps : int, default=1
@@ -173,7 +176,8 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
             Finite numbers. A sparse matrix is never made dense as a whole.
         y : array-like of shape (n_samples,)
             Labels: numbers, texts or booleans. A row without label holds -1, as in ``sklearn.semi_supervised``; among
-            texts -1 may also be ``"-1"``, the empty text or ``None``.
+            texts -1 may also be ``"-1"`` or the empty text, and among Python objects and in a data frame's column
+            ``None``, NaN or NA.
 
         Returns
         -------
@@ -194,7 +198,7 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
         classes, codes = encode_classes(y, int(values.shape[0]))
         rows = Rows(values, codes, tuple(str(name) for name in classes.tolist()))
         if self.visible == "auto":
-            plan = replace(plan, visible=suitable_units(values))
+            plan = replace(plan, visible=suitable_units(rows))
         random = stream_from(self.random_state)
         preparation = Preparation.fit(rows, plan.visible)
         course = Course(plan, lessons_from(rows, preparation, plan.batch_size, random, device), random.child("course"))
@@ -239,6 +243,31 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
         """
         most_probable = self.predict_proba(X).argmax(axis=1)
         return self.classes_[most_probable]
+
+    def score(self, X: object, y: object, sample_weight: object = None) -> float:
+        """Share of the labelled rows whose class is predicted; rows without label are left out.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Labels as for :meth:`fit`, -1 where a row has none.
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+
+        Raises
+        ------
+        DataError, ValueError
+            No row has a label, or rows and labels do not fit.
+        """
+        predicted = self.predict(X)
+        present, known = known_labels(y, len(predicted))
+        weights = None if sample_weight is None else np.asarray(sample_weight)[present]
+        return float(cast(Any, accuracy_score)(known, predicted[present], sample_weight=weights))
 
     def transform(self, X: object) -> npt.NDArray[Any]:
         """Top layer's code as it was learned without labels: the belief network's means, layer by layer.

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from layerwise.data.minibatches import Minibatches
 from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
-from layerwise.data.values import Values
 from layerwise.randomness import RandomStream
 from layerwise.training.course import Lessons
 
-__all__ = ["lessons_from", "suitable_units"]
+__all__ = ["lessons_from"]
 
 MEASURED = 1000
 """Training rows that measurements are taken on."""
-
-
-def suitable_units(values: Values) -> Literal["bernoulli", "gaussian"]:
-    """Gaussian units where some value is negative, Bernoulli units otherwise."""
-    stored: npt.NDArray[Any] = values if isinstance(values, np.ndarray) else values.data
-    return "gaussian" if stored.size and stored.min() < 0 else "bernoulli"
 
 
 def lessons_from(

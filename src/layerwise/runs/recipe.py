@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from layerwise.data.rows import Rows
+from layerwise.data.suitable import suitable_units
 from layerwise.training.plan import Plan
 
 __all__ = ["PLAN_FIELDS", "DataTable", "PlanTable", "Recipe", "RunTable", "defaults_for", "visible_for"]
@@ -95,10 +96,8 @@ class Recipe(BaseModel):
 
 
 def visible_for(rows: Rows) -> Literal["bernoulli", "gaussian"]:
-    """Binary units for pictures and for tables whose columns all lie within [0, 1], Gaussian units otherwise."""
-    if rows.picture is not None or rows.full_scale is not None:
-        return "bernoulli"
-    return "bernoulli" if float(rows.values.min()) >= 0 and float(rows.values.max()) <= 1 else "gaussian"
+    """What :func:`layerwise.data.suitable.suitable_units` says."""
+    return suitable_units(rows)
 
 
 FINE_TUNING_STEPS = 1500
