@@ -27,7 +27,7 @@ import environment
 
 JOBS = {
     "thousand_labels": ["--labels", "1000", "--repeats", "5"],
-    "all_labels": ["--repeats", "1"],
+    "all_labels": ["--fine-tune-epochs", "60"],
 }
 TITLES = {"thousand_labels": "1,000 labels", "all_labels": "60,000 labels"}
 
@@ -44,6 +44,8 @@ def run(name: str, options: list[str]) -> dict[str, Any]:
         raise SystemExit(f"{' '.join(command)} ended with {status}")
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     results = [line["result"] for line in lines if "result" in line]
+    for result in results:
+        del result["data"]  # where the files lay on this machine
     measured = {
         "command": "layerwise train mnist " + " ".join(options),
         "recipe": (folder / "recipe.toml").read_text(),
@@ -69,7 +71,9 @@ def table(result: dict[str, Any]) -> str:
             cells.append(f"{statistics.mean(accuracies):.2f}{spread} %")
         cells += [f"{job['seconds'] / 60:.0f} min", f"{job['peak_mebibytes']:,} MiB"]
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", f"{environment.signature(result['machine'])}."])
+    load = result["machine"]["load_before"] or 0.0
+    busy = f" Other programs ran beside it (load {load:.1f} before): times are upper bounds." if load > 1 else ""
+    return "\n".join([*lines, "", f"{environment.signature(result['machine'])}.{busy}"])
 
 
 def main() -> None:
