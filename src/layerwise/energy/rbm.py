@@ -67,7 +67,7 @@ class RBM(nn.Module):
         """What v sends up: ``v W + b``."""
         return kernels.product(v, self.weights, self.hidden.bias)
 
-    def field_of_visible(self, h: HiddenBatch) -> VisibleBatch:
+    def field_of_visible(self, h: HiddenBatch | SparseRows) -> VisibleBatch:
         """What h sends down: ``h Wᵀ + a``."""
         return kernels.product(h, self.weights.T, self.visible.bias)
 
