@@ -107,7 +107,11 @@ def test_an_empty_target_in_a_file_means_no_label(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "target", "words"),
     [
-        ({"a": [1, 2], "c": ["1.5", "red"]}, None, ["t, row 1, column 'c' = 'red'", "numbers or booleans", "target=c"]),
+        (
+            {"a": [1, 2], "c": ["1.5", "red"]},
+            None,
+            ["t, row 1, column 'c' = 'red'", "numbers or booleans", "as target: c"],
+        ),
         ({"a": [1, 2], "c": ["x", "y"], "k": [0, 1]}, "k", ["row 0, column 'c' = 'x'", "leave it out"]),
         ({"c": ["1", "2"]}, None, ["row 0, column 'c' = '1'"]),
         ({"a": [1.0, None]}, None, ["t, row 1, column 'a' = None", "must not be missing", "leave row 1 out"]),
@@ -168,7 +172,10 @@ def test_numbered_columns_are_columns() -> None:
         ("\n\n", ["cannot be read as a .csv table"]),
         ("a,b\n1,2\n3,\n", ["some.csv, row 1, column 'b' = None"]),
         ("a,b\n1,NA\n", ["some.csv, row 0, column 'b' = None"]),
-        ("a,b\n1,x\n", ["some.csv, row 0, column 'b' = 'x'", "target=b"]),
+        ("a,b\n1,x\n", ["some.csv, row 0, column 'b' = 'x'", "name it as target: b (rows are counted from 0)"]),
+        ("0.1,0.2,cat0\n0.3,0.4,cat1\n", ["some.csv = '0.1, 0.2, cat0'", "first line must name the columns"]),
+        ("3,7,cat0\n1,2,cat1\n4,5,cat0\n", ["some.csv = '3, 7, cat0'", "first line must name the columns"]),
+        ("0,0,cat0\n1,2,cat1\n", ["first line must name the columns"]),
     ],
 )
 def test_a_csv_file_that_is_not_acceptable_says_why(text: str, words: list[str], tmp_path: Path) -> None:
@@ -187,6 +194,12 @@ def test_a_csv_file_that_is_no_text_says_so(tmp_path: Path) -> None:
 def test_the_names_that_pandas_numbers_are_names(tmp_path: Path) -> None:
     pd.DataFrame([[1, 2], [3, 4]]).to_csv(tmp_path / "some.csv", index=False)
     assert load_table(tmp_path / "some.csv").train.columns == ("0", "1")
+
+
+@pytest.mark.parametrize("names", ["2019,2020,country", "0,1,country", "a,0.5,country"])
+def test_numbers_beside_a_name_may_be_names(names: str, tmp_path: Path) -> None:
+    rows = load_table(csv_file(tmp_path, f"{names}\n1,2,x\n3,4,y\n"), "country").train
+    assert (len(rows), rows.columns) == (2, tuple(names.split(",")[:2]))
 
 
 def test_a_late_text_in_a_column_of_numbers_is_found(tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ def sample(
     for name, value in (("--count", count), ("--steps", steps)):
         if value < 1:
             raise OptionError(name, value, "must be at least 1")
+    if not 0 <= seed < 2**62:
+        raise OptionError("--seed", seed, f"must be at least 0 and below {2**62}", "give a seed such as 0")
     model = Model.load(RunFolder.open(run).model_path)
     check_samples(output, model)
     write_samples(output, model.sample(count, RandomStream(seed), steps), model)

@@ -98,7 +98,7 @@ def read_table(path: Path) -> Any:
         else:
             table = module.read_table(path, page_checksum_verification=True)
     if ending == ".csv":
-        check_header([str(name) for name in table.column_names], path)
+        check_header([str(name) for name in table.column_names], path, table)
     return table
 
 

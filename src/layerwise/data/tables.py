@@ -53,7 +53,7 @@ def load_table(path: Path, target: str | None = None, *, missing: bool = False) 
         table: Any = module.read_csv(path) if is_csv else module.read_table(path, page_checksum_verification=True)
         names = [str(name) for name in table.column_names]
     if is_csv:
-        check_header(names, path)
+        check_header(names, path, table)
     return Dataset(stem(path), rows_from_table(table, target, path.name, missing=missing), None, str(path))
 
 
@@ -115,11 +115,12 @@ def _column_dtype(column: Any, name: str, what: str, target: str | None, gaps: b
     missing = column.is_null()
     if bool(missing.any()) and not gaps:
         row = int(np.argmax(missing.to_numpy()))
-        remedy = f"fill the gap or leave row {row} out"
+        remedy = f"fill the gap or leave row {row} out (rows are counted from 0)"
         raise DataError(f"{what}, row {row}, column {name!r}", None, "must not be missing", remedy)
     if not (column.dtype == nw.Boolean or column.dtype.is_numeric()):
         row, value = _first_foreign(column)
-        remedy = "turn it into numbers or leave it out" + ("" if target else f"; if it holds the labels: target={name}")
+        named = "" if target else f"; if it holds the labels, name it as target: {name}"
+        remedy = f"turn it into numbers or leave it out{named} (rows are counted from 0)"
         raise DataError(f"{what}, row {row}, column {name!r}", value, _NUMERIC, remedy)
     numbers = _numbers(column)
     if numbers.dtype.kind in "iu" and 0 <= int(numbers.min()) <= int(numbers.max()) <= 255:
@@ -162,15 +163,24 @@ def _check_names(names: list[str], what: str) -> None:
         raise DataError(f"{what}, columns", _listed(repeated), "must have different names", "rename one of them")
 
 
-def check_header(names: list[str], path: Path) -> None:
-    """Refuse the first line of a .csv file that does not name its columns."""
+def check_header(names: list[str], path: Path, table: Any) -> None:
+    """Refuse the first line of a .csv file that does not name its columns.
+
+    One text among numbers may be the label of a first row: it is taken for one where its column holds it again, or
+    where the numbers are none that a column would be called by (0.1, or the same one twice).
+    """
     if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
         raise DataError(path.name, names[0], "columns must be separated by commas", "save the table with commas")
     if "" in names:
         remedy = "name it in the first line (pandas: to_csv(..., index=False) leaves its index out)"
         raise DataError(path.name, f"column {names.index('')}", "every column must have a name", remedy)
     # 0, 1, 2 … are the names that pandas gives; other numbers are a first row taken for a header.
-    if all(_is_number(name) for name in names) and names != [str(place) for place in range(len(names))]:
+    numbers = [name for name in names if _is_number(name)]
+    if not numbers or numbers == [str(place) for place in range(len(numbers))] or len(names) - len(numbers) > 1:
+        return
+    texts = [place for place, name in enumerate(names) if not _is_number(name)]
+    strange = len(set(numbers)) < len(numbers) or not all(name.strip().isdigit() for name in numbers)
+    if not texts or strange or names[texts[0]] in table.column(texts[0]).unique().to_pylist():
         remedy = "put a line with the columns' names at the top"
         raise DataError(path.name, _listed(names), "the first line must name the columns", remedy)
 

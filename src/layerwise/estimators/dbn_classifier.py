@@ -10,8 +10,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
+from sklearn import metrics
 from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags, validation
 from torch import Tensor, nn
 
@@ -267,7 +267,7 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
         predicted = self.predict(X)
         present, known = known_labels(y, len(predicted))
         weights = None if sample_weight is None else np.asarray(sample_weight)[present]
-        return float(cast(Any, accuracy_score)(known, predicted[present], sample_weight=weights))
+        return float(cast(Any, metrics).accuracy_score(known, predicted[present], sample_weight=weights))
 
     def transform(self, X: object) -> npt.NDArray[Any]:
         """Top layer's code as it was learned without labels: the belief network's means, layer by layer.
