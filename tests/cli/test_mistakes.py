@@ -29,7 +29,9 @@ def refused(done: Any, *said: str) -> None:
         ("trian", "No such command 'trian'. Did you mean 'train'?"),
         ("train --label 3", "No such option: --label"),
         ("train digits mnist", "unexpected extra argument"),
-        ("train --labels ten", "Invalid value for '--labels'"),
+        ("train --labels ten", "--labels = 'ten': must be a whole number, at least 1, or 'all'"),
+        ("train --learning-rate abc", "--learning-rate = 'abc': must be a number"),
+        ("train --epochs 1.5", "--epochs = '1.5': must be a whole number"),
         ("train --epochs -1", "--epochs = -1: must be at least 0"),
         ("train --batch-size 0", "--batch-size = 0: must be at least 1"),
         ("train --learning-rate nan", "--learning-rate = nan: must be a positive number"),
@@ -38,8 +40,8 @@ def refused(done: Any, *said: str) -> None:
         ("train --hidden 5,0", "--hidden = 0: every layer must have at least 1 unit"),
         ("train --seed -1", "--seed = -1: must be at least 0"),
         ("train --repeats 0", "--repeats = 0: must be at least 1"),
-        ("train --device tpu", "'--device'"),
-        ("train --visible spin", "'--visible'"),
+        ("train --device tpu", "--device = 'tpu': must be one of 'auto', 'cpu', 'cuda'"),
+        ("train --visible spinn", "--visible = 'spinn': must be one of 'auto', 'bernoulli', 'gaussian'"),
         ("train --labels 3", "labels = 3: must be from 10 (one label a class) to 1295"),
         ("train --labels 0", "--labels = 0: must be a whole number, at least 1, or 'all'"),
         ("train --target x", "target = 'x': names a column of a table"),
@@ -63,6 +65,8 @@ def refused(done: Any, *said: str) -> None:
         ("sample RUN -o s.gif", "-o = s.gif: must end in .png or .npy"),
         ("sample RUN -o s.npy --count 0", "--count = 0: must be at least 1"),
         ("sample RUN -o s.npy --steps 0", "--steps = 0: must be at least 1"),
+        ("sample RUN -o s.npy --seed -5", "--seed = -5: must be at least 0"),
+        (f"sample RUN -o s.npy --seed {2**62}", f"--seed = {2**62}: must be at least 0 and below"),
         ("sample TABLE -o s.png", "the rows of this run are no pictures"),
     ],
 )
@@ -78,6 +82,10 @@ def test_one_line(layerwise: Command, digits_run: Path, iris_run: Path, argument
     places = {"RUN": digits_run, "TABLE": iris_run}
     refused(layerwise(*(places.get(word, word) for word in arguments.split())), said)
     assert not Path("runs").exists()  # nothing was begun
+
+
+def test_no_data_is_not_the_current_folder(layerwise: Command) -> None:
+    refused(layerwise("train", ""), "DATA = '': must be")
 
 
 def test_a_recipes_mistake_names_file_table_and_key(layerwise: Command) -> None:

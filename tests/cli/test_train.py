@@ -77,3 +77,9 @@ def test_a_table_is_learned_with_gaussian_units(iris_run: Path) -> None:
     assert 'visible = "gaussian"' in (iris_run / "recipe.toml").read_text()
     result = json.loads((iris_run / "metrics.jsonl").read_text().splitlines()[-1])["result"]
     assert (result["rows"], result["columns"], result["labelled"], result["scored"]) == (108, 4, 108, 30)
+
+
+def test_a_recipe_with_few_labels_can_be_given_all_of_them(layerwise: Command, digits_run: Path) -> None:
+    done = layerwise("train", digits_run / "recipe.toml", "--labels", "all", "--out", "run")
+    assert done.code == 0, done.err
+    assert 'labels = "all"' in Path("run/recipe.toml").read_text()

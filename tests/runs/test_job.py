@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,6 +26,7 @@ from layerwise.runs.metrics import Metrics
 from layerwise.runs.model import Model
 from layerwise.runs.progress import Display
 from layerwise.runs.stopping import Stop
+from layerwise.training.course import Course
 
 NewJob = Callable[..., Job]
 Timeless = list[dict[str, Any]]
@@ -301,3 +304,25 @@ def test_damage_that_cannot_be_helped_is_said(tmp_path: Path, new_job: NewJob, s
     folder.metrics_path.unlink()
     with pytest.raises(RunError, match=r"metrics\.jsonl"):
         go_on(folder)
+
+
+def test_a_repeat_leaves_nothing_behind_for_the_next(
+    tmp_path: Path, new_job: NewJob, no_page: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+    whole = Course.__init__
+
+    def begun(self: Course, *arguments: Any) -> None:
+        alive.append(sum(reference() is not None for reference in earlier))
+        whole(self, *arguments)
+        earlier.extend([weakref.ref(self), weakref.ref(self.lessons.rows)])
+
+    monkeypatch.setattr(Course, "__init__", begun)
+    gc.collect()
+    gc.disable()
+    try:
+        new_job(tmp_path / "run", run={"repeats": 2}).run(Display())
+    finally:
+        gc.enable()
+    assert alive == [0, 0]

@@ -122,4 +122,11 @@ def _in_one_line(problem: Any) -> str:
     """A mistake that typer found, and where its help is."""
     context = getattr(problem, "ctx", None)
     where = f"; see `{context.command_path} --help`" if context is not None else ""
+    name = next((name for name in getattr(getattr(problem, "param", None), "opts", ()) if name.startswith("--")), None)
+    if name is not None and hasattr(problem.__cause__, "errors"):  # pydantic's words name no value
+        first = problem.__cause__.errors()[0]
+        choices = first["msg"].partition(" is not one of ")[2]
+        rules = {"int": "must be a whole number", "float": "must be a number"}
+        rule = rules.get(first["type"].split("_")[0], f"must be one of {choices}" if choices else first["msg"])
+        return f"{name} = {first['input']!r}: {rule.rstrip('.')}{where}"
     return f"{problem.format_message().rstrip('.')}{where}"

@@ -47,12 +47,12 @@ def train(
         ),
     ] = "digits",
     labels: Annotated[
-        int | None,
+        str | None,
         typer.Option(
             metavar="N",
             show_default="all",
             rich_help_panel=_DATA,
-            help="Keep N labels, each class in proportion, and treat the other rows as unlabelled.",
+            help="Keep N labels, each class in proportion, and treat the other rows as unlabelled; or all.",
         ),
     ] = None,
     target: Annotated[
@@ -161,7 +161,7 @@ def train(
     is_recipe = Path(data).suffix.lower() == ".toml"
     draft = Draft.from_file(Path(data)) if is_recipe else Draft()
     flags: dict[str, dict[str, Any]] = {
-        "data": {"source": None if is_recipe else _source(data), "labels": labels, "target": target},
+        "data": {"source": None if is_recipe else _source(data), "labels": _count(labels), "target": target},
         "training": {
             "hidden": None if hidden is None else _sizes(hidden),
             "visible": None if visible is None else visible.value,
@@ -195,7 +195,18 @@ def _source(data: str) -> str:
     """A path made absolute, so that the run can be resumed from anywhere; what is no path yet as it was written."""
     from layerwise.runs.draft import located
 
-    return located(data, Path.cwd()) if Path(data).expanduser().exists() else data
+    # An empty text would be the current folder.
+    return located(data, Path.cwd()) if data.strip() and Path(data).expanduser().exists() else data
+
+
+def _count(labels: str | None) -> int | str | None:
+    if labels is None or labels == "all":
+        return labels
+    try:
+        return int(labels)
+    except ValueError:
+        rule = "must be a whole number, at least 1, or 'all'"
+        raise OptionError("--labels", labels, rule, "give a number such as 100") from None
 
 
 def _sizes(text: str) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -175,17 +176,13 @@ class Job:
         if self._restored is not None:
             self._restore(course)
         display.course_started(repeat, run.repeats, seed, course.stages, plan.hidden)
-        watch = Watch(repeat, self.metrics, display, stop, self._total_seconds, lambda: save())
-
-        def save() -> None:
-            self._save(course)
-            watch.saved()
-
+        # No name of this frame inside: a circle of references would keep rows and networks into the next repeat.
+        watch = Watch(repeat, self.metrics, display, stop, self._total_seconds, partial(self._save, course))
         while not course.advance(watch):
-            save()
+            watch.save_now()
             if stop.asked:
                 raise Interrupted(self.folder.checkpoint_path)
-        save()
+        watch.save_now()
         display.doing("scoring")
         with stop.at_once():
             result = self._result(course, division, seed)

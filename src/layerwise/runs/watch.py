@@ -50,14 +50,15 @@ class Watch:
     _rows: int = 0
     _since: float = 0.0
 
-    def saved(self) -> None:
-        """A checkpoint was written: the next one has time."""
+    def save_now(self) -> None:
+        """Save the course; the next checkpoint has time."""
+        self.save()
         self._due, self._saved_at = False, time.monotonic()
 
     def stage_started(self, stage: Stage, place: Place, stream: MinibatchStream) -> None:
         """Save what the stage before came to."""
         if place == Place():
-            self.save()
+            self.save_now()
         self.display.stage_started(stage, place, stream.n_rows, stream.n_batches)
         self._rows, self._since = 0, time.perf_counter()
 
