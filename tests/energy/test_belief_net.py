@@ -10,7 +10,7 @@ import torch
 from scipy.stats import chi2
 from torch import Tensor
 
-from layerwise.energy import RBM, BeliefNet
+from layerwise.energy import RBM, BeliefNet, bernoulli_rbm, gaussian_rbm
 from layerwise.errors import OptionError
 from layerwise.randomness import RandomStream
 
@@ -139,3 +139,12 @@ def test_fewer_rows_than_one_are_refused(count: int, net: BeliefNet) -> None:
 def test_fewer_steps_than_one_are_refused(net: BeliefNet) -> None:
     with pytest.raises(OptionError, match="steps = 0: must be at least 1"):
         net.sample(2, RandomStream(0), steps=0)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_gaussian_rows_are_drawn_and_not_their_means(depth: int) -> None:
+    # Without couplings and biases every mean is 0, and a row is noise of variance 1.
+    layers = [gaussian_rbm(2, 3), bernoulli_rbm(3, 2)][:depth]
+    rows, count = BeliefNet(layers).sample(4000, RandomStream(0), 2), 8000
+    assert abs(float(rows.mean())) < 5 / count**0.5
+    assert abs(float(rows.var()) - 1) < 5 * (2 / count) ** 0.5

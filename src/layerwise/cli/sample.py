@@ -30,6 +30,8 @@ def sample(
 ) -> None:
     """Draw rows from the belief network: Gibbs steps in its top machine, then one pass down.
 
+    Binary units are written as the probabilities of the last step (grey levels), real values as draws.
+
     For example:
 
     - layerwise sample runs/digits-1 --count 25 -o dreams.png

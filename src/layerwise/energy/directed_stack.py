@@ -36,6 +36,7 @@ from layerwise.energy.tempering import start_tempering, temper
 from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
 from layerwise.shapes import ClassBatch, Labels, VisibleBatch, VisibleChains
+from layerwise.units import BernoulliUnits
 
 __all__ = ["DirectedStack"]
 
@@ -139,7 +140,8 @@ class DirectedStack(nn.Module, ABC):
         Returns
         -------
         Tensor of shape (count, visible)
-            E[v | h¹] for a sampled h¹: the grey levels are probabilities of the last, binary step.
+            Of binary units E[v | h¹] for a sampled h¹: the grey levels are probabilities of the last step. Of all
+            other kinds v is drawn, too: their means alone would vary less than rows do.
 
         Raises
         ------
@@ -151,11 +153,13 @@ class DirectedStack(nn.Module, ABC):
         x, h = self._chains(count, random, steps, start, labels, replicas)
         generation = self.generation
         if not generation:
-            return self.top.mean_v_from_h(h)
+            binary = isinstance(self.top.visible, BernoulliUnits)
+            return self.top.mean_v_from_h(h) if binary else self.top.sample_v_from_h(h, random)
         x = self._without_labels(x)
         for layer in reversed(generation[1:]):
             x = layer.sample(x, random)
-        return generation[0].mean(x)
+        last = generation[0]
+        return last.mean(x) if isinstance(last.units, BernoulliUnits) else last.sample(x, random)
 
     def _chains(
         self,

@@ -301,7 +301,8 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
         Returns
         -------
         ndarray of shape (n_samples, n_features), float64
-            In the units of the rows given to :meth:`fit`; each value is a mean given the layer above.
+            In the units of the rows given to :meth:`fit`: of binary units the mean given the layer above, of Gaussian
+            units a draw.
         """
         validation.check_is_fitted(self)
         count = whole_number("n_samples", n_samples, least=1)
