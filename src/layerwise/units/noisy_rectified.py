@@ -8,7 +8,7 @@ A unit stands for infinitely many binary units with the same field, the i-th of 
 
 which is softplus's integral and softplus to a part in 10⁸ where f is not small. Samples are the published stand-in for
 counting them, :math:`\max(0, f + \mathcal N(0, \sigma(f)))`: a real number whose distribution is *near* that of the
-count (at f = 0 their means are 0.28 and 0.69). A chain through such units therefore leaves the model's distribution
+count (at f = 0 their means are 0.28 and 0.68). A chain through such units therefore leaves the model's distribution
 nearly, not exactly, invariant; for exactness take :class:`~layerwise.units.rectified.RectifiedUnits`.
 
 References
@@ -48,7 +48,7 @@ class NoisyRectifiedUnits(UnitKind):
     --------
     >>> import torch
     >>> NoisyRectifiedUnits(2).mean(torch.tensor([[0.0, 100.0]]))
-    tensor([[  0.6926, 100.0000]])
+    tensor([[  0.6826, 100.0000]])
     """
 
     name: ClassVar[str] = "noisy_rectified"
