@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-COMMANDS = ("train", "resume", "show", "evaluate", "transform", "sample")
+COMMANDS = ("train", "resume", "show", "evaluate", "transform", "sample", "likelihood", "impute")
 Command = Any
 
 

@@ -41,7 +41,27 @@ def refused(done: Any, *said: str) -> None:
         ("train --seed -1", "--seed = -1: must be at least 0"),
         ("train --repeats 0", "--repeats = 0: must be at least 1"),
         ("train --device tpu", "--device = 'tpu': must be one of 'auto', 'cpu', 'cuda'"),
-        ("train --visible spinn", "--visible = 'spinn': must be one of 'auto', 'bernoulli', 'gaussian'"),
+        ("train --visible round", "--visible = 'round': must be one of 'auto', 'bernoulli'"),
+        ("train --visible spin", "--visible = 'spin': must be 'bernoulli' or 'gaussian'"),
+        ("train --model dbm", "--model = 'dbm': must be one of 'dbn', 'rbm', 'class-rbm'"),
+        ("train --model rbm --hidden 5,4", "--hidden = [5, 4]: must be one size: this machine has one hidden layer"),
+        ("train --model rbm --hidden 0", "--hidden = 0: the layer must have at least 1 unit"),
+        ("train --model rbm --epochs 0", "--epochs = 0: must be at least 1"),
+        ("train --model rbm --gibbs-steps 0", "--gibbs-steps = 0: must be at least 1"),
+        ("train --model rbm --fine-tune-epochs 3", "--fine-tune-epochs = 3: belongs to the model dbn, and the model"),
+        ("train --model rbm --generative 1", "--generative = 1.0: belongs to the model class-rbm"),
+        ("train --model rbm --visible mixed", "--visible = 'mixed': is for the columns of a table"),
+        ("train negative.npy --model rbm --visible rectified", "must not be negative in rectified rows"),
+        ("train negative.npy --model rbm --visible categorical", "must be one of the codes"),
+        ("train mixed.csv", "must not be missing"),
+        ("train mixed.csv --model rbm --target kind", "target = 'kind': must be a column of mixed.csv"),
+        ("train mixed.csv --model class-rbm", "a class-rbm learns rows and their labels"),
+        ("train mixed.csv --model class-rbm --target town", "missing values"),
+        ("train empty.csv --model rbm", "column 'b' = 'every cell missing'"),
+        ("train --centred", "--centred = True: belongs to the model rbm, and the model here is dbn"),
+        ("train --method pt", "--method = 'pt': must be 'cd' or 'pcd'"),
+        ("train --model class-rbm --method pt", "--method = 'pt': must be 'cd' or 'pcd'"),
+        ("train --model class-rbm --generative -1", "--generative = -1.0: must be at least 0"),
         ("train --labels 3", "labels = 3: must be from 10 (one label a class) to 1295"),
         ("train --labels 0", "--labels = 0: must be a whole number, at least 1, or 'all'"),
         ("train --target x", "target = 'x': names a column of a table"),
@@ -75,8 +95,12 @@ def test_one_line(layerwise: Command, digits_run: Path, iris_run: Path, argument
     np.savez("one.npz", X=rows, y=["a"] * 30)
     np.savez("good.npz", X=rows)
     Path("broken.npz").write_bytes(Path("good.npz").read_bytes()[:300])
+    np.save("negative.npy", rows - 0.5)
     rows[2, 1] = np.nan
     np.save("nan.npy", rows)
+    lines = [f"{x:.3f},{'Ulm' if x > 0.5 else 'Bonn'},{'' if x < 0.1 else 1}" for x in rows[:, 0]]
+    Path("mixed.csv").write_text("\n".join(["x,town,yes", ",Bonn,1", *lines, ""]))
+    Path("empty.csv").write_text("a,b\n1,\n2,\n3,\n")
     Path("full").mkdir()
     Path("full/file").write_text("")
     places = {"RUN": digits_run, "TABLE": iris_run}

@@ -12,9 +12,10 @@ from layerwise.runs.division import Division, divide
 from layerwise.runs.findings import THIS_NETWORK, Findings
 from layerwise.runs.fingerprint import open_data
 from layerwise.runs.folder import RunFolder
+from layerwise.runs.machine_portrait import as_seen
 from layerwise.runs.metrics import Metrics
 from layerwise.runs.model import Model
-from layerwise.runs.portrait import _as_seen, outline, portray
+from layerwise.runs.portrait import outline, portray
 from layerwise.runs.recipe import Recipe
 from layerwise.runs.result import Result
 
@@ -83,4 +84,4 @@ def test_pictures_of_gaussian_units_are_shown_from_black_to_white(model: Model, 
     gaussian = replace(model, preparation=Preparation.fit(division.learning, "gaussian"))
     prepared = gaussian.preparation.prepare(division.test.values[:5])
     assert float(prepared.min()) < 0
-    np.testing.assert_allclose(_as_seen(prepared, gaussian) * 16, division.test.values[:5], atol=1e-4)
+    np.testing.assert_allclose(as_seen(prepared, gaussian) * 16, division.test.values[:5], atol=1e-4)

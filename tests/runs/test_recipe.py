@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from layerwise.data import Rows
+from layerwise.runs.defaults import defaults_for, visible_for
 from layerwise.runs.draft import Draft
-from layerwise.runs.recipe import defaults_for, visible_for
 from layerwise.training.plan import Plan
 
 HERE = Path("somewhere/recipe.toml")
@@ -24,7 +24,7 @@ def rows(low: float, high: float, columns: int = 4, count: int = 20, **options: 
 def test_the_recipe_names_every_value_of_the_plan_and_is_its_own_completion() -> None:
     recipe = Draft.from_text(DATA, HERE).complete(rows(-1, 1), "abc")
     text = recipe.to_toml()
-    assert {entry.name for entry in fields(Plan)} == set(recipe.to_tables()["training"])
+    assert {entry.name for entry in fields(Plan)} | {"model"} == set(recipe.to_tables()["training"])
     again = Draft.from_text(text, HERE)
     assert again.complete() == recipe
     assert again.tables == recipe.to_tables()

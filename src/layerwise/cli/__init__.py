@@ -14,6 +14,8 @@ import typer
 
 from layerwise.cli.carrying_out import Stopped
 from layerwise.cli.evaluate import evaluate
+from layerwise.cli.impute import impute
+from layerwise.cli.likelihood import likelihood
 from layerwise.cli.resume import resume
 from layerwise.cli.sample import sample
 from layerwise.cli.show import show
@@ -28,7 +30,8 @@ USER_MISTAKE = 2
 INTERRUPTED = 130
 
 _ABOUT = """
-Learn a deep belief network layer by layer from rows without labels, then classify with few labels.
+Learn a deep belief network layer by layer from rows without labels, then classify with few labels; or one energy
+model, as a density, sampler and imputer.
 
 **layerwise train** makes a run: a folder with recipe, model, metrics, checkpoints and a report. The other commands
 work on such a folder.
@@ -59,6 +62,8 @@ app.command(rich_help_panel=_USE)(show)
 app.command(rich_help_panel=_USE)(evaluate)
 app.command(rich_help_panel=_USE)(transform)
 app.command(rich_help_panel=_USE)(sample)
+app.command(rich_help_panel=_USE)(likelihood)
+app.command(rich_help_panel=_USE)(impute)
 
 
 def _say_version(wanted: bool) -> bool:

@@ -23,7 +23,7 @@ def evaluate(
         typer.Option(metavar="COLUMN", show_default="the run's", help="Column of a table that holds the labels."),
     ] = None,
 ) -> None:
-    """Measure a run's network on its own test part, or on other data with the same columns.
+    """Measure a run's model on its own test part, or on other data with the same columns.
 
     Columns and classes are matched by name, where they have names. Of data with a test part of their own, that part is
     measured. Rows without labels are measured by reconstruction error and free energy alone.
@@ -48,11 +48,11 @@ def evaluate(
     if data is None:
         if target is not None:
             raise OptionError("--target", target, "names a column of DATA, which is not given", "give DATA as well")
-        dataset, _ = open_data(recipe.data)
+        dataset, _ = open_data(recipe.data, recipe.training)
         rows = divide(dataset, recipe.data, recipe.training.visible, recipe.run.seed).test
         what = f"test part of {dataset.name}"
     else:
-        dataset = load_like(data, target, recipe.data.target)
+        dataset = load_like(data, target, recipe.data.target, model)
         rows, what = dataset.train, dataset.name
         if dataset.test is not None:
             rows, what = dataset.test, f"test part of {dataset.name}"
@@ -63,7 +63,9 @@ def evaluate(
         for depth, (info, energy) in enumerate(model.measure(rows))
     ]
     console().print(table_of(("", "units", "reconstruction error", "free energy (nats)"), lines))
-    if model.network is None:
+    if model.kind == "rbm":
+        say(f"what these rows are worth in nats: layerwise likelihood {run}{f' {data}' if data else ''}")
+    elif not model.classifies:
         say("no accuracy: the run learned its layers without labels")
     elif not rows.n_labelled:
         say("no accuracy: the rows have no labels")

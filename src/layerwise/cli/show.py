@@ -53,6 +53,7 @@ def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of 
 def _told(recipe: Recipe, folder: RunFolder) -> list[tuple[str, str]]:
     plan, run = recipe.training, recipe.run
     lines = [
+        ("model", plan.model),
         ("data", recipe.data.source),
         ("labels", str(recipe.data.labels)),
         ("layers", "-".join(str(size) for size in plan.hidden)),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from layerwise.cli.carrying_out import carry_out
 from layerwise.cli.terminal import console, say, tell
 from layerwise.errors import OptionError
+
+if TYPE_CHECKING:
+    from layerwise.runs.division import Division
 
 __all__ = ["train"]
 
@@ -21,12 +24,32 @@ _RUN = "Run"
 _CHOSEN = "chosen for the data"
 
 
+class Model(StrEnum):
+    """What is learned, as a flag."""
+
+    dbn = "dbn"
+    rbm = "rbm"
+    class_rbm = "class-rbm"
+
+
 class Visible(StrEnum):
     """Kinds of visible units, as a flag."""
 
     auto = "auto"
     bernoulli = "bernoulli"
     gaussian = "gaussian"
+    spin = "spin"
+    rectified = "rectified"
+    categorical = "categorical"
+    mixed = "mixed"
+
+
+class Method(StrEnum):
+    """Where the model's rows come from in contrastive learning, as a flag."""
+
+    cd = "cd"
+    pcd = "pcd"
+    pt = "pt"
 
 
 class Device(StrEnum):
@@ -59,13 +82,22 @@ def train(
         str | None,
         typer.Option(metavar="COLUMN", rich_help_panel=_DATA, help="Column of a table that holds the labels."),
     ] = None,
+    model: Annotated[
+        Model | None,
+        typer.Option(
+            show_default="dbn",
+            rich_help_panel=_NETWORK,
+            help="dbn: layers one after the other, then fine-tuning. rbm: one machine of all rows, as a density. "
+            "class-rbm: one machine of rows and their labels.",
+        ),
+    ] = None,
     hidden: Annotated[
         str | None,
         typer.Option(
             metavar="SIZES",
             show_default=_CHOSEN,
             rich_help_panel=_NETWORK,
-            help="Size of each hidden layer from the data upwards, such as 500,500,2000.",
+            help="Size of each hidden layer from the data upwards, such as 500,500,2000; of one machine, such as 500.",
         ),
     ] = None,
     visible: Annotated[
@@ -73,13 +105,18 @@ def train(
         typer.Option(
             show_default="auto",
             rich_help_panel=_NETWORK,
-            help="Units that meet the data: bernoulli for pictures and tables within 0 and 1, gaussian for others.",
+            help="Units that meet the data: bernoulli for pictures and rows within 0 and 1, gaussian for others. One "
+            "machine also takes spin, rectified, categorical (codes, letters) and mixed: a table column by column, of "
+            "numbers and texts, whose cells may be missing.",
         ),
     ] = None,
     epochs: Annotated[
         int | None,
         typer.Option(
-            metavar="N", show_default=_CHOSEN, rich_help_panel=_LEARNING, help="Passes over all rows, for each layer."
+            metavar="N",
+            show_default=_CHOSEN,
+            rich_help_panel=_LEARNING,
+            help="Passes over all rows, for each layer.",
         ),
     ] = None,
     fine_tune_epochs: Annotated[
@@ -88,7 +125,7 @@ def train(
             metavar="N",
             show_default=_CHOSEN,
             rich_help_panel=_LEARNING,
-            help="Passes over the labelled rows; 0 learns layers alone.",
+            help="Of dbn: passes over the labelled rows; 0 learns layers alone.",
         ),
     ] = None,
     batch_size: Annotated[
@@ -98,7 +135,50 @@ def train(
     learning_rate: Annotated[
         float | None,
         typer.Option(
-            metavar="RATE", show_default=_CHOSEN, rich_help_panel=_LEARNING, help="Of the layers' contrastive learning."
+            metavar="RATE",
+            show_default=_CHOSEN,
+            rich_help_panel=_LEARNING,
+            help="Of contrastive learning; of one machine it falls linearly to zero.",
+        ),
+    ] = None,
+    method: Annotated[
+        Method | None,
+        typer.Option(
+            show_default="cd of dbn, else pcd",
+            rich_help_panel=_LEARNING,
+            help="What the data are compared with: Gibbs steps from the data (cd), from chains that are kept (pcd), or "
+            "from chains at several temperatures (pt, of rbm).",
+        ),
+    ] = None,
+    gibbs_steps: Annotated[
+        int | None,
+        typer.Option(metavar="K", show_default="1", rich_help_panel=_LEARNING, help="Gibbs steps for each minibatch."),
+    ] = None,
+    centred: Annotated[
+        bool | None,
+        typer.Option(
+            "--centred/--no-centred",
+            show_default="centred",
+            rich_help_panel=_LEARNING,
+            help="Of rbm: whether units are seen as differences from their means.",
+        ),
+    ] = None,
+    generative: Annotated[
+        float | None,
+        typer.Option(
+            metavar="WEIGHT",
+            show_default="0.01",
+            rich_help_panel=_LEARNING,
+            help="Of class-rbm: what log p(row, label) counts beside log p(label | row).",
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        float | None,
+        typer.Option(
+            metavar="WEIGHT",
+            show_default="0",
+            rich_help_panel=_LEARNING,
+            help="Of class-rbm: what log p(row) of a row without label counts; at 0 those rows are left out.",
         ),
     ] = None,
     seed: Annotated[
@@ -135,11 +215,16 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Learn layers from all rows, fine-tune on the labelled ones, and say what pretraining was worth.
+    """Learn a belief network, or one energy model, and say what it is worth on rows that nothing was learned from.
 
-    Each layer is a restricted Boltzmann machine that learns from the layer below without labels. The stack is then
-    fine-tuned by backpropagation on the rows that have a label, and compared on test rows with the same network
+    dbn: each layer is a restricted Boltzmann machine that learns from the layer below without labels. The stack is
+    then fine-tuned by backpropagation on the rows that have a label, and compared on test rows with the same network
     without pretraining and with logistic regression.
+
+    rbm: one machine learns all rows as a density, without labels. Test rows give its log-likelihood: exact where a side
+    can be counted, else annealed from both sides. It samples, scores and fills in missing values.
+
+    class-rbm: one machine learns rows and their labels together, and is compared with logistic regression.
 
     Data without a test part of their own lend a fifth of their rows to it. Up to 1,000 training rows, a tenth at
     most, are only watched: they give the free-energy gap, and their labels are not used.
@@ -152,6 +237,8 @@ def train(
 
     - layerwise train mnist --labels 1000 --hidden 500,500,2000 --repeats 5
     - layerwise train iris.csv --target species
+    - layerwise train patients.csv --model rbm --hidden 100
+    - layerwise train digits --model class-rbm --labels 100 --unlabelled 0.01
     - layerwise train runs/mnist-1/recipe.toml --seed 7
     """
     from layerwise.runs.draft import Draft
@@ -163,12 +250,18 @@ def train(
     flags: dict[str, dict[str, Any]] = {
         "data": {"source": None if is_recipe else _source(data), "labels": _count(labels), "target": target},
         "training": {
+            "model": None if model is None else model.value,
             "hidden": None if hidden is None else _sizes(hidden),
             "visible": None if visible is None else visible.value,
             "epochs": epochs,
             "fine_tune_epochs": fine_tune_epochs,
             "batch_size": batch_size,
             "learning_rate": learning_rate,
+            "method": None if method is None else method.value,
+            "gibbs_steps": gibbs_steps,
+            "centred": centred,
+            "generative": generative,
+            "unlabelled": unlabelled,
         },
         "run": {"seed": seed, "repeats": repeats, "device": None if device is None else device.value},
     }
@@ -179,7 +272,7 @@ def train(
         job = begin(recipe, dataset, folder)
         learning, monitored = division.learning, division.monitored
         parts = [
-            f"{len(learning):,} rows of {learning.n_columns:,} columns to learn from",
+            f"{len(learning):,} rows of {_columns(division)} to learn from",
             f"{learning.n_labelled:,} of them labelled",
             f"{len(monitored) if monitored is not None else 0:,} only watched",
             f"{len(division.test):,} for the test",
@@ -189,6 +282,13 @@ def train(
         return job
 
     carry_out(make)
+
+
+def _columns(division: Division) -> str:
+    code = division.code
+    if code is None:
+        return f"{division.learning.n_columns:,} columns"
+    return f"{code.n_columns:,} columns, {code.n_units:,} units,"
 
 
 def _source(data: str) -> str:

@@ -50,7 +50,7 @@ def transform(
     folder = RunFolder.open(run)
     recipe, model = folder.recipe(), Model.load(folder.model_path)
     model.check_layer(layer)
-    dataset = load_like(data, target, recipe.data.target)
+    dataset = load_like(data, target, recipe.data.target, model)
     depth = layer or model.depth
     parts = [part for part in (dataset.train, dataset.test) if part is not None]
     rows = [matched(replace(part, labels=None, classes=()), model, dataset.name) for part in parts]

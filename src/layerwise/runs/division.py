@@ -11,17 +11,21 @@ test          looked at when a course is done, and never before
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from layerwise.data.choices import counted
 from layerwise.data.classes import UNLABELLED
+from layerwise.data.column_tables import code_of, unit_scale
+from layerwise.data.columns import TablePreparation
 from layerwise.data.labelling import keep_labels, split
 from layerwise.data.minibatches import Minibatches
-from layerwise.data.preparation import Preparation
+from layerwise.data.preparation import PlainKind, Preparation
 from layerwise.data.rows import Dataset, Rows
 from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
@@ -42,6 +46,13 @@ class Division:
     monitored: Rows | None
     test: Rows
     preparation: Preparation
+    code: TablePreparation | None = None
+    """How the columns of a table became the units that these rows are."""
+
+    @property
+    def units(self) -> Mapping[str, Any]:
+        """What the visible units are made from."""
+        return self.preparation.spec() if self.code is None else self.code.spec()
 
     @property
     def labelled(self) -> Rows | None:
@@ -71,10 +82,11 @@ class Division:
             sample=prepared_sample(_some(self.learning, random.child("sample")), self.preparation, device),
             held_out=None if self.monitored is None else prepared_sample(self.monitored, self.preparation, device),
             labelled_sample=labelled_sample,
+            units=self.units,
         )
 
 
-def divide(dataset: Dataset, table: DataTable, visible: Literal["bernoulli", "gaussian"], seed: int) -> Division:
+def divide(dataset: Dataset, table: DataTable, visible: str, seed: int) -> Division:
     """Divide a data set.
 
     Parameters
@@ -82,7 +94,8 @@ def divide(dataset: Dataset, table: DataTable, visible: Literal["bernoulli", "ga
     dataset : Dataset
     table : DataTable
         ``[data]`` of the recipe.
-    visible : {"bernoulli", "gaussian"}
+    visible : str
+        Kind of the visible units.
     seed : int
         Of the course.
 
@@ -110,7 +123,19 @@ def divide(dataset: Dataset, table: DataTable, visible: Literal["bernoulli", "ga
             remedy = "the labels of test rows and of rows that are only watched are not used"
             raise OptionError("labels", table.labels, problem.rule, remedy) from problem
     _check_classes(learning, dataset.name)
-    return Division(learning, monitored, test, Preparation.fit(learning, visible))
+    code = code_of(dataset)
+    if code is not None:
+        return Division(learning, monitored, test, unit_scale(learning, code), code)
+    return Division(learning, monitored, test, _fitted(dataset, learning, visible))
+
+
+def _fitted(dataset: Dataset, learning: Rows, visible: str) -> Preparation:
+    if visible != "categorical":
+        return Preparation.fit(learning, cast("PlainKind", visible))
+    # A code that happens to be in test rows alone has its unit.
+    parts = [part for part in (dataset.train, dataset.test) if part is not None]
+    categories = [max(counts) for counts in zip(*(counted(part, None) for part in parts), strict=True)]
+    return Preparation.fit(learning, "categorical", categories=categories)
 
 
 def prepared_sample(rows: Rows, preparation: Preparation, device: str | torch.device = "cpu") -> Tensor:

@@ -12,9 +12,11 @@ from typing import Any, cast
 from pydantic import BaseModel, ValidationError
 
 from layerwise.data.builtin import BUILT_IN
+from layerwise.data.column_tables import TABLES
 from layerwise.data.rows import Rows
 from layerwise.errors import OptionError
-from layerwise.runs.recipe import PLAN_FIELDS, DataTable, PlanTable, Recipe, RunTable, defaults_for
+from layerwise.runs.defaults import defaults_for
+from layerwise.runs.recipe import PLAN_TABLES, DataTable, Recipe, RunTable, model_of
 
 __all__ = ["Draft", "located"]
 
@@ -74,9 +76,11 @@ class Draft:
             tables = tomllib.loads(text)
         except tomllib.TOMLDecodeError as problem:
             raise OptionError("recipe", path, f"is no valid TOML ({problem})", "correct that line") from problem
-        data = _table(tables.get("data"))
+        data, training = _table(tables.get("data")), _table(tables.get("training"))
         if data is not None and isinstance(source := data.get("source"), str):
             data["source"] = located(source, path.parent)
+        if training is not None:
+            training.setdefault("model", "dbn")  # the first recipes knew no other
         return cls(tables, path)
 
     def override(self, flags: Mapping[str, Mapping[str, Any]]) -> Draft:
@@ -115,14 +119,27 @@ class Draft:
         if training is not None:
             if training.get("visible") == "auto":
                 del training["visible"]
-            chosen = defaults_for(rows, labels if type(labels) is int else None)
-            tables["training"] = {**chosen, **training}
+            model, source = self._model(training), "" if data is None else str(data.get("source", ""))
+            counted = labels if type(labels) is int else None
+            chosen = defaults_for(rows, counted, model, source, training.get("visible"))
+            tables["training"] = {"model": model, **chosen, **training}
         if run is not None and run.get("device", "auto") == "auto":
             run["device"] = "cuda" if _cuda() else "cpu"
         try:
-            return Recipe.model_validate(tables)
+            recipe = Recipe.model_validate(tables)
         except ValidationError as problem:
-            raise self._one_line(problem) from problem
+            raise self._one_line(problem, tables) from problem
+        if recipe.training.visible == "mixed" and Path(recipe.data.source).suffix.lower() not in TABLES:
+            rule = f"is for the columns of a table, {' or '.join(TABLES)}; {Path(recipe.data.source).name} is none"
+            raise OptionError(self._name(("training", "visible")), "mixed", rule, "give auto, or name one kind")
+        return recipe
+
+    def _model(self, training: Mapping[str, Any]) -> str:
+        try:
+            return model_of(training)
+        except OptionError as problem:
+            name = self._name(("training", "model"))
+            raise OptionError(name, problem.received, problem.rule, problem.remedy) from None
 
     def check_device(self, recipe: Recipe) -> None:
         """Refuse a GPU where there is none: a run from elsewhere can be looked at, but not gone on with.
@@ -142,19 +159,23 @@ class Draft:
                 tables[name] = dict(keys)
         return tables
 
-    def _one_line(self, problem: ValidationError) -> OptionError:
-        first = problem.errors()[0]
+    def _one_line(self, problem: ValidationError, tables: Mapping[str, Any]) -> OptionError:
+        first, model = problem.errors()[0], model_of(tables.get("training"))
         place = tuple(str(part) for part in first["loc"])
         if problem.title == "Plan":
             place = ("training", *place)
         elif isinstance(cause := first.get("ctx", {}).get("error"), OptionError):
-            key = _key_of(cause, first["input"])
+            key = _key_of(cause, first["input"], model)
             return OptionError(self._name(("training", key)), cause.received, cause.rule, cause.remedy)
         what, received = self._name(place[:2]), first["input"]
         if first["type"] == "missing":
             return OptionError(what, None, "must be given")
         if first["type"] == "extra_forbidden":
-            known = _known(place[:-1])
+            others = [name for name, table in PLAN_TABLES.items() if place[-1] in table.model_fields]
+            if place[0] == "training" and others:
+                rule = f"belongs to the model {' or '.join(others)}, and the model here is {model}"
+                return OptionError(what, received, rule, f"leave it out, or give --model {others[0]}")
+            known = _known(place[:-1], model)
             close = difflib.get_close_matches(place[-1], known, n=1)
             remedy = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
             return OptionError(what, received, "is not a key of a recipe", remedy)
@@ -164,7 +185,8 @@ class Draft:
         if place[:2] == ("data", "labels"):
             rule = "must be a whole number, at least 1, or 'all'"
         elif place[:2] == ("training", "hidden"):
-            rule = "must be a list of whole numbers, such as [500, 500, 2000]"
+            example = "[500, 500, 2000]" if model == "dbn" else "[500]"
+            rule = f"must be a list of whole numbers, such as {example}"
         elif first["type"] in ("model_type", "model_attributes_type", "dict_type"):
             rule = f"must be a table, [{place[-1]}] with keys of its own"
         return OptionError(what, received, rule)
@@ -186,15 +208,15 @@ def _table(value: object) -> dict[str, Any] | None:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
-def _key_of(cause: OptionError, table: Mapping[str, Any]) -> str:
+def _key_of(cause: OptionError, table: Mapping[str, Any], model: str) -> str:
     """The plan's field that an error means: a part of the plan may know ``gibbs_steps`` as its ``steps``."""
-    meant = [key for key in PLAN_FIELDS if key == cause.what or key.endswith(f"_{cause.what}")]
+    meant = [key for key in PLAN_TABLES[model].model_fields if key == cause.what or key.endswith(f"_{cause.what}")]
     given = [key for key in meant if key in table and repr(table[key]) == repr(cause.received)]
     return (given or meant or [cause.what])[0]
 
 
-def _known(place: tuple[str, ...]) -> list[str]:
-    tables: dict[str, type[BaseModel]] = {"data": DataTable, "training": PlanTable, "run": RunTable}
+def _known(place: tuple[str, ...], model: str) -> list[str]:
+    tables: dict[str, type[BaseModel]] = {"data": DataTable, "training": PLAN_TABLES[model], "run": RunTable}
     return list((tables[place[0]] if place and place[0] in tables else Recipe).model_fields)
 
 

@@ -19,9 +19,15 @@ __all__ = [
     "BASELINE",
     "THIS_NETWORK",
     "WITHOUT_PRETRAINING",
+    "Chains",
+    "ColumnMarginal",
     "Curve",
+    "FilledCell",
+    "Filling",
     "Findings",
+    "Forgetting",
     "LayerFinding",
+    "LikelihoodFinding",
     "Mistake",
     "Plane",
     "Score",
@@ -56,6 +62,46 @@ class LayerFinding:
     size: int
     reconstruction_error: float
     free_energy_gap: float
+
+
+@dataclass(frozen=True)
+class LikelihoodFinding:
+    """What a machine says of the test rows, in nats a row.
+
+    Parameters
+    ----------
+    mean, standard_error : float
+        Mean log-likelihood, and its standard error over rows like these.
+    log_partition, log_partition_error : float
+    lower, upper : float
+        Where log Z was annealed: the mean by the backward and by the forward direction.
+    method : {"exact", "ais"}
+    rows : int
+        Rows that were measured.
+    left_out : int
+        Rows that were not, because a value is missing in them.
+    independent : float
+        Mean log-likelihood of the same rows if every column were drawn by itself, as often as in the learning rows.
+    bits : bool
+        Whether grey levels were drawn as bits first.
+    """
+
+    mean: float
+    standard_error: float
+    log_partition: float
+    log_partition_error: float
+    lower: float
+    upper: float
+    method: Literal["exact", "ais"]
+    rows: int
+    left_out: int
+    independent: float
+    bits: bool
+
+    @property
+    def apart(self) -> float:
+        """Nats between the two directions; 0 where log Z is exact."""
+        return abs(self.upper - self.lower)
 
 
 @dataclass(frozen=True)
@@ -170,6 +216,109 @@ class Mistake:
 
 
 @dataclass(frozen=True, eq=False)
+class Chains:
+    """The same Gibbs chains, looked at several times.
+
+    Parameters
+    ----------
+    start : str
+        Where they started, in words.
+    times : dict of int to ndarray of shape (chains, columns)
+        Rows after so many steps.
+    """
+
+    start: str
+    times: Mapping[int, Float[np.ndarray, "chain column"]]
+
+
+@dataclass(frozen=True)
+class Forgetting:
+    """How fast Gibbs chains forget, seen by their free energy.
+
+    Parameters
+    ----------
+    time, error : float
+        Autocorrelation time in steps, and its standard error; infinite where nothing moved.
+    effective : float
+        Independent draws that all chains together are worth.
+    chains, steps : int
+        What was looked at.
+    autocorrelation : sequence of float
+        At each lag, from 0.
+    """
+
+    time: float
+    error: float
+    effective: float
+    chains: int
+    steps: int
+    autocorrelation: Sequence[float]
+
+
+@dataclass(frozen=True)
+class ColumnMarginal:
+    """How often a column has its values, in the data and in the machine's samples.
+
+    Parameters
+    ----------
+    name : str
+    kind : str
+        Of its units.
+    places : tuple of str or tuple of float
+        Names of the values, or the edges of bins, one more than shares.
+    data, samples : sequence of float
+        Share of rows with each value or in each bin.
+    """
+
+    name: str
+    kind: str
+    places: tuple[str, ...] | tuple[float, ...]
+    data: Sequence[float]
+    samples: Sequence[float]
+
+    @property
+    def distance(self) -> float:
+        """Total variation: the share of rows that would have to change their value."""
+        return 0.5 * float(np.abs(np.asarray(self.data) - np.asarray(self.samples)).sum())
+
+
+@dataclass(frozen=True)
+class FilledCell:
+    """A cell that was hidden from the machine: what it held, and what it was filled with, as texts."""
+
+    row: int
+    column: str
+    true: str
+    filled: str
+
+
+@dataclass(frozen=True, eq=False)
+class Filling:
+    """Values that were hidden from the machine and filled by it.
+
+    Parameters
+    ----------
+    share : float
+        Of the values that were hidden.
+    error, baseline : float
+        Mean over hidden units of the squared difference between the truth and the filling, and between the truth and
+        the mean of the learning rows.
+    cells : tuple of FilledCell
+        Of a table, some.
+    rows, hidden, filled : ndarray of shape (rows, columns) or None
+        Of pictures: as they were; with NaN where they were hidden; as they came back.
+    """
+
+    share: float
+    error: float
+    baseline: float
+    cells: tuple[FilledCell, ...] = ()
+    rows: Float[np.ndarray, "row column"] | None = None
+    hidden: Float[np.ndarray, "row column"] | None = None
+    filled: Float[np.ndarray, "row column"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Findings:
     """Everything a report shows. Arrays, curves and layers are those of the first repeat.
 
@@ -185,7 +334,7 @@ class Findings:
         Training rows that had a label; 0 without labels.
     scored : int
         Rows that the scores were measured on and nothing was learned from; 0 where there are none.
-    visible : {"bernoulli", "gaussian"}
+    visible : str
         Kind of the units that meet the data.
     picture : (height, width) or None
         Set where a row is a row-major grey picture.
@@ -221,6 +370,17 @@ class Findings:
         TOML that makes the run again.
     command : str
         What to type for that.
+    model : {"dbn", "rbm", "class-rbm"}
+    likelihoods : tuple of LikelihoodFinding
+        Of the test rows, one a repeat; empty where it was not measured.
+    chains : Chains or None
+        Of a single machine whose rows are pictures.
+    forgetting : Forgetting or None
+        Of a single machine.
+    marginals : tuple of ColumnMarginal
+        Of a single machine whose rows are no pictures.
+    filling : Filling or None
+        Of an RBM.
     """
 
     title: str
@@ -229,7 +389,7 @@ class Findings:
     columns: int
     labelled: int
     scored: int
-    visible: Literal["bernoulli", "gaussian"]
+    visible: str
     layers: tuple[LayerFinding, ...]
     recipe: str
     command: str
@@ -247,6 +407,12 @@ class Findings:
     confusion: Integer[np.ndarray, "class class"] | None = None
     mistakes: tuple[Mistake, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict[str, str])
+    model: str = "dbn"
+    likelihoods: tuple[LikelihoodFinding, ...] = ()
+    chains: Chains | None = None
+    forgetting: Forgetting | None = None
+    marginals: tuple[ColumnMarginal, ...] = ()
+    filling: Filling | None = None
 
     def score(self, name: str) -> Score | None:
         """The score of that name, if there is one."""

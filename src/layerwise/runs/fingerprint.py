@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from layerwise.data.column_tables import code_of, load_columns
 from layerwise.data.rows import Dataset
 from layerwise.data.sources import load
 from layerwise.errors import DataError
 from layerwise.runs.recipe import DataTable
+from layerwise.training.course import AnyPlan
+from layerwise.training.machine_plan import RBMPlan
 
 __all__ = ["fingerprint", "open_data"]
 
 
-def open_data(table: DataTable) -> tuple[Dataset, str]:
+def open_data(table: DataTable, plan: AnyPlan | None = None) -> tuple[Dataset, str]:
     """Load what ``[data]`` of a recipe names, and make sure that it is what the recipe was made for.
+
+    Parameters
+    ----------
+    table : DataTable
+    plan : Plan, RBMPlan or ClassRBMPlan, optional
+        A mixed layer takes a table column by column; an RBM learns from rows with missing values.
 
     Returns
     -------
@@ -28,7 +38,11 @@ def open_data(table: DataTable) -> tuple[Dataset, str]:
     DataError
         Where the data are missing, damaged or have changed.
     """
-    dataset = load(table.source, target=table.target, progress=True)
+    if plan is not None and plan.visible == "mixed":
+        dataset = load_columns(Path(table.source), table.target)
+    else:
+        missing = plan is not None and plan.model == RBMPlan.model
+        dataset = load(table.source, target=table.target, progress=True, missing=missing)
     found = fingerprint(dataset)
     if table.fingerprint not in (None, found):
         rule = "has changed since the recipe was written: its fingerprint is another"
@@ -60,4 +74,6 @@ def fingerprint(dataset: Dataset) -> str:
         digest.update(repr([*header, *(str(array.dtype) for array in arrays)]).encode())
         for array in arrays:
             digest.update(np.ascontiguousarray(array).data)
+    if (code := code_of(dataset)) is not None:
+        digest.update(repr(code.to_tree()).encode())  # units do not say by how much a column was scaled
     return digest.hexdigest()

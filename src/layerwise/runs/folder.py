@@ -4,7 +4,7 @@
 ``recipe.toml``      all that the run was told
 ``metrics.jsonl``    one JSON object an epoch, and one for the result of each repeat
 ``checkpoint/``      where an interrupted run goes on
-``model.safetensors`` the layers and the network of the first repeat
+``model.safetensors`` what the first repeat learned: layers and network, or a machine
 ``report.html``      what the run came to, on one page
 ==================== ======================================================================================
 """

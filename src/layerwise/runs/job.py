@@ -13,14 +13,24 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
+
 from layerwise.data.rows import Dataset
-from layerwise.errors import Interrupted, OptionError, RunError
+from layerwise.errors import DataError, Interrupted, OptionError, RunError
 from layerwise.randomness import RandomStream
-from layerwise.runs.division import Division, divide
+from layerwise.runs.division import Division, divide, prepared_sample
 from layerwise.runs.draft import Draft
-from layerwise.runs.findings import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, Findings, LayerFinding
+from layerwise.runs.findings import (
+    BASELINE,
+    THIS_NETWORK,
+    WITHOUT_PRETRAINING,
+    Findings,
+    LayerFinding,
+    LikelihoodFinding,
+)
 from layerwise.runs.fingerprint import open_data
 from layerwise.runs.folder import RunFolder
+from layerwise.runs.likelihood import finding_of
 from layerwise.runs.metrics import Metrics
 from layerwise.runs.model import Model
 from layerwise.runs.portrait import outline, portray
@@ -33,9 +43,14 @@ from layerwise.runs.stopping import Stop
 from layerwise.runs.watch import Watch
 from layerwise.training.checkpoint import Checkpoints, write_atomically
 from layerwise.training.course import Course
+from layerwise.training.machine_plan import ClassRBMPlan, RBMPlan
 from layerwise.training.pretraining import measure_layer
+from layerwise.training.single_machine import filled, measure_class_machine, moments
 
 __all__ = ["Job", "begin", "go_on", "settle"]
+
+TEST_ROWS = 10_000
+"""Test rows at most whose likelihood is measured: they become dense at once."""
 
 
 def settle(draft: Draft) -> tuple[Recipe, Dataset, Division]:
@@ -53,10 +68,14 @@ def settle(draft: Draft) -> tuple[Recipe, Dataset, Division]:
     ------
     OptionError, DataError
     """
-    dataset, found = open_data(draft.complete().data)
+    first = draft.complete()
+    dataset, found = open_data(first.data, first.training)
     recipe = draft.complete(dataset.train, found)
     draft.check_device(recipe)
-    return recipe, dataset, _divided(dataset, recipe, 0)
+    division = _divided(dataset, recipe, 0)
+    if recipe.training.model == ClassRBMPlan.model:
+        _check_for_labels(division, dataset)
+    return recipe, dataset, division
 
 
 def begin(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Job:
@@ -84,7 +103,7 @@ def go_on(folder: RunFolder) -> Job:
     """
     recipe = folder.recipe()
     Draft(file=folder.recipe_path).check_device(recipe)
-    dataset, _ = open_data(recipe.data)
+    dataset, _ = open_data(recipe.data, recipe.training)
     checkpoints = Checkpoints(folder.checkpoint_path)
     if not checkpoints.paths() and not folder.model_path.exists() and not Metrics.read(folder.metrics_path).lines:
         return begin(recipe, dataset, folder)  # it was killed before it learned anything
@@ -215,16 +234,18 @@ class Job:
         return self._seconds + time.perf_counter() - self._since
 
     def _result(self, course: Course, division: Division, seed: int) -> Result:
-        sample, held_out = course.lessons.sample, course.lessons.held_out
-        layers: list[LayerFinding] = []
-        for rbm in course.layers:
-            info = measure_layer(rbm, sample, held_out)
-            layers.append(LayerFinding(rbm.hidden.size, info.reconstruction_error, info.free_energy_gap))
-            sample = rbm.mean_h_from_v(sample)
-            held_out = None if held_out is None else rbm.mean_h_from_v(held_out)
+        layers, likelihood = self._layers(course), None
         scored, labelled, preparation = division.scored, division.labelled, division.preparation
         accuracies: dict[str, float] = {}
-        if scored is not None and labelled is not None and course.network is not None:
+        plan = self.recipe.training
+        if isinstance(plan, RBMPlan):
+            likelihood = self._likelihood(plan, course, division, seed)
+        elif isinstance(plan, ClassRBMPlan):
+            if scored is not None and labelled is not None:
+                given = self._model(course, division).probabilities(scored)
+                accuracies[THIS_NETWORK] = float((given.argmax(1) == scored.labels).mean())
+                accuracies[BASELINE] = logistic_regression(labelled, scored, preparation)
+        elif scored is not None and labelled is not None and course.network is not None:
             accuracies[THIS_NETWORK] = accuracy(course.network, scored, preparation)
             if course.twin is not None:
                 accuracies[WITHOUT_PRETRAINING] = accuracy(course.twin, scored, preparation)
@@ -233,13 +254,35 @@ class Job:
             seed=seed,
             data=self.dataset.source,
             rows=len(division.learning),
-            columns=division.learning.n_columns,
+            columns=division.learning.n_columns if plan.model == "dbn" else division.preparation.n_units,
             labelled=division.learning.n_labelled,
             scored=len(scored) if accuracies and scored is not None else 0,
-            layers=tuple(layers),
+            layers=layers,
             accuracies=accuracies,
             seconds=round(self._total_seconds(), 3),
+            likelihood=likelihood,
         )
+
+    def _layers(self, course: Course) -> tuple[LayerFinding, ...]:
+        sample, held_out = course.lessons.sample, course.lessons.held_out
+        layers: list[LayerFinding] = []
+        for rbm in course.layers:
+            if self.recipe.training.model == ClassRBMPlan.model:
+                info = measure_class_machine(rbm, sample, held_out, None)
+            else:
+                sample, held_out = filled(rbm, sample), None if held_out is None else filled(rbm, held_out)
+                info = measure_layer(rbm, sample, held_out)
+            layers.append(LayerFinding(rbm.hidden.size, info.reconstruction_error, info.free_energy_gap))
+            if rbm is not course.layers[-1]:
+                sample = rbm.mean_h_from_v(sample)
+                held_out = None if held_out is None else rbm.mean_h_from_v(held_out)
+        return tuple(layers)
+
+    def _likelihood(self, plan: RBMPlan, course: Course, division: Division, seed: int) -> LikelihoodFinding | None:
+        test = division.test.select(slice(0, TEST_ROWS))
+        rows = prepared_sample(test, division.preparation, self.recipe.run.device)
+        sample, annealing = course.lessons.sample, (plan.annealing_chains, plan.annealing_temperatures)
+        return finding_of(course.layers[0], rows, sample, moments(sample)[0], *annealing, seed)
 
     def _model(self, course: Course, division: Division) -> Model:
         rows = division.learning
@@ -253,7 +296,15 @@ class Job:
             rows.picture,
             rows.full_scale,
             provenance,
+            **self._of_machine(course, division),
         )
+
+    def _of_machine(self, course: Course, division: Division) -> dict[str, Any]:
+        """What the model of a single machine has beside."""
+        kind = self.recipe.training.model
+        if kind == "dbn":
+            return {}
+        return {"kind": kind, "code": division.code, "mean": moments(course.lessons.sample)[0]}
 
     def _report(self, stop: Stop) -> Findings:
         """The report is of the model as it was saved."""
@@ -264,6 +315,15 @@ class Job:
             page = render(findings)
         write_atomically(self.folder.report_path, page.encode())
         return findings
+
+
+def _check_for_labels(division: Division, dataset: Dataset) -> None:
+    if division.labelled is None:
+        remedy = "name the column of a table as target, or learn an rbm, which needs none"
+        raise DataError(f"labels of {dataset.name}", None, "a class-rbm learns rows and their labels", remedy)
+    if division.code is not None and bool(np.isnan(np.asarray(division.learning.values)).any()):
+        remedy = "learn an rbm, which infers them, or fill them by `layerwise impute` of one"
+        raise DataError(f"rows of {dataset.name}", "missing values", "a class-rbm learns from whole rows", remedy)
 
 
 def _divided(dataset: Dataset, recipe: Recipe, repeat: int) -> Division:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from layerwise.data.column_tables import TABLES, TableDataset, read_table
+from layerwise.data.columns import TablePreparation
 from layerwise.data.rows import Dataset, Rows
 from layerwise.data.sources import load
 from layerwise.errors import DataError, OptionError
@@ -14,11 +17,11 @@ from layerwise.runs.model import Model
 
 __all__ = ["load_like", "matched"]
 
-_TABLES = (".csv", ".parquet")
 
-
-def load_like(data: str, target: str | None, usual_target: str | None) -> Dataset:
+def load_like(data: str, target: str | None, usual_target: str | None, model: Model | None = None) -> Dataset:
     """Load a data set for a model: in a table the column that held the labels in training is not one of its columns.
+
+    A model of a table's columns takes a table alone, and makes its rows the units that it knows.
 
     Parameters
     ----------
@@ -27,13 +30,30 @@ def load_like(data: str, target: str | None, usual_target: str | None) -> Datase
         Asked for; an error where it is not there.
     usual_target : str or None
         Of the run's recipe; the table may have it or not.
+    model : Model, optional
+        Only an RBM's rows may have missing values.
     """
-    if target is None and usual_target is not None and Path(data).suffix.lower() in _TABLES:
+    if model is not None and model.code is not None:
+        return _table_like(Path(data).expanduser(), target, usual_target, model.code)
+    gaps = model is not None and model.kind == "rbm"
+    if target is None and usual_target is not None and Path(data).suffix.lower() in TABLES:
         try:
-            return load(data, target=usual_target, progress=True)
+            return load(data, target=usual_target, progress=True, missing=gaps)
         except OptionError:
-            return load(data, progress=True)
-    return load(data, target=target, progress=True)
+            return load(data, progress=True, missing=gaps)
+    return load(data, target=target, progress=True, missing=gaps)
+
+
+def _table_like(path: Path, target: str | None, usual_target: str | None, code: TablePreparation) -> TableDataset:
+    table: Any = read_table(path)
+    names = [str(name) for name in table.column_names]
+    if target is not None and target not in names:
+        raise OptionError("target", target, f"must be a column of {path.name}, which has {_listed(names)}")
+    asked = target or (usual_target if usual_target in names else None)
+    labels = None
+    if asked is not None:
+        labels, table = table.column(asked).to_pylist(), table.drop_columns([asked])
+    return TableDataset(path.stem, code.rows(table, labels, what=path.name), None, str(path), code)
 
 
 def matched(rows: Rows, model: Model, what: str) -> Rows:

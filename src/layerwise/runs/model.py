@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +13,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from layerwise.data.columns import TablePreparation
 from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
 from layerwise.energy import RBM, BeliefNet
-from layerwise.errors import LayerwiseError, OptionError, RunError
-from layerwise.networks import sigmoid_stack
+from layerwise.energy.class_rbm import class_log_probabilities, free_energy_of_features, mean_h_from_features
+from layerwise.errors import OptionError, RunError
 from layerwise.randomness import RandomStream
+from layerwise.runs.dreams import dreams
 from layerwise.runs.scores import in_order, probabilities
-from layerwise.training.checkpoint import read_tree, write_tree
 from layerwise.training.pretraining import LayerInfo
-from layerwise.units import BernoulliUnits, kind_named
+from layerwise.training.single_machine import filled
 
 __all__ = ["Model"]
-
-_KIND = "model"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +46,12 @@ class Model:
         What stood for white.
     provenance : dict
         Data, seed and version that it came from.
+    kind : {"dbn", "rbm", "class-rbm"}
+        Of the last two the only layer is the machine itself; that of the last has label units beside its own.
+    code : TablePreparation or None
+        How the columns of a table become units, which ``preparation`` then scales.
+    mean : Tensor of shape (units,), or None
+        Mean of the training rows, where annealing starts.
     """
 
     preparation: Preparation
@@ -58,6 +62,24 @@ class Model:
     picture: tuple[int, int] | None = None
     full_scale: float | None = None
     provenance: dict[str, Any] = field(default_factory=dict[str, Any])
+    kind: str = "dbn"
+    code: TablePreparation | None = None
+    mean: Tensor | None = None
+
+    @property
+    def machine(self) -> RBM:
+        """The only layer of a single machine."""
+        return self.net.layers[0]
+
+    @property
+    def n_labels(self) -> int:
+        """Label units beside the machine's own; a table's last column of choices is none."""
+        return len(self.classes) if self.kind == "class-rbm" else 0
+
+    @property
+    def classifies(self) -> bool:
+        """Whether :meth:`probabilities` has something to say."""
+        return self.network is not None or self.kind == "class-rbm"
 
     @property
     def depth(self) -> int:
@@ -80,6 +102,10 @@ class Model:
         RunError
             The model was learned without labels.
         """
+        if self.kind == "class-rbm":
+            with torch.no_grad():
+                parts = [class_log_probabilities(self.machine, values).exp() for values in self._parts(rows)]
+            return torch.cat(parts).numpy()
         if self.network is None:
             raise RunError("model", "layers without labels", "cannot classify", "train again with labels")
         return probabilities(self.network, rows, self.preparation)
@@ -96,7 +122,7 @@ class Model:
 
     @torch.no_grad()
     def codes(self, rows: Rows, depth: int | None = None) -> npt.NDArray[np.float32]:
-        """What a layer makes of rows: E[h | row], carried up by means.
+        """What a layer makes of rows: E[h | row], carried up by means; missing values are drawn given the others.
 
         Parameters
         ----------
@@ -112,7 +138,10 @@ class Model:
         size = self.net.sizes[self.depth if depth is None else depth]
         codes, first = np.empty((len(rows), size), dtype=np.float32), 0
         for values in self._parts(rows):
-            codes[first : first + len(values)] = self.net.up(values, depth).numpy()
+            code = (
+                mean_h_from_features(self.machine, values) if self.kind == "class-rbm" else self.net.up(values, depth)
+            )
+            codes[first : first + len(values)] = code.numpy()
             first += len(values)
         return codes
 
@@ -126,23 +155,39 @@ class Model:
             From the data upwards; no gap, because nothing is held out.
         """
         sums = torch.zeros(self.depth, 3, dtype=torch.float64)
+        labels = self.kind == "class-rbm"
         for values in self._parts(rows):
             for depth, rbm in enumerate(self.net.layers):
-                hidden = rbm.mean_h_from_v(values)
-                error = (values - rbm.mean_v_from_h(hidden)).square().sum(dtype=torch.float64)
+                hidden = mean_h_from_features(rbm, values) if labels else rbm.mean_h_from_v(values)
+                back = rbm.mean_v_from_h(hidden)[:, : values.shape[1]]
+                error = (values - back).square().sum(dtype=torch.float64)
                 activity = hidden.sum(dtype=torch.float64) / hidden.shape[1]
-                sums[depth] += torch.stack([error, activity, rbm.free_energy(values).double().sum()])
+                energy = free_energy_of_features(rbm, values) if labels else rbm.free_energy(values)
+                sums[depth] += torch.stack([error, activity, energy.double().sum()])
                 values = hidden
         means = sums / len(rows)
         return [(LayerInfo(float(layer[0]), math.nan, float(layer[1])), float(layer[2])) for layer in means]
 
     @torch.no_grad()
+    def reconstruct(self, prepared: Tensor, depth: int) -> Tensor:
+        """Prepared rows carried up through ``depth`` layers and down again, by means."""
+        if self.kind == "dbn":
+            return self.net.reconstruct(prepared, depth)
+        rows = prepared if self.kind == "class-rbm" else filled(self.machine, prepared)
+        hidden = mean_h_from_features(self.machine, rows) if self.kind == "class-rbm" else self.net.up(rows)
+        return self.machine.mean_v_from_h(hidden)[:, : prepared.shape[1]]
+
+    @torch.no_grad()
     def sample(self, count: int, random: RandomStream, steps: int) -> Tensor:
-        """Draw prepared rows from the belief network: see :meth:`layerwise.energy.BeliefNet.sample`."""
-        return self.net.sample(count, random, steps)
+        """Draw prepared rows, as :meth:`layerwise.energy.BeliefNet.sample` or :func:`layerwise.runs.dreams.dreams`."""
+        if self.kind == "dbn":
+            return self.net.sample(count, random, steps)
+        return dreams(self.machine, count, random, [steps], means=self.picture is not None, labels=self.n_labels)[steps]
 
     def _parts(self, rows: Rows) -> Iterator[Tensor]:
-        return (batch.values for batch in in_order(rows, self.preparation).epoch(0))
+        for batch in in_order(rows, self.preparation).epoch(0):
+            # Only an rbm meets rows with missing values, and its own draws stand in for them.
+            yield filled(self.machine, batch.values) if self.kind == "rbm" else batch.values
 
     def save(self, path: Path) -> None:
         """Write the model; the same model gives the same bytes.
@@ -151,19 +196,9 @@ class Model:
         ------
         StorageError
         """
-        tree = {
-            "preparation": self.preparation.to_tensors(),
-            "visible": self.net.layers[0].visible.name,
-            "sizes": list(self.net.sizes),
-            "layers": [dict(rbm.state_dict()) for rbm in self.net.layers],
-            "network": None if self.network is None else dict(self.network.state_dict()),
-            "classes": list(self.classes),
-            "columns": None if self.columns is None else list(self.columns),
-            "picture": None if self.picture is None else list(self.picture),
-            "full_scale": self.full_scale,
-            "provenance": self.provenance,
-        }
-        write_tree(path, tree, _KIND)
+        from layerwise.runs.model_file import write_model
+
+        write_model(path, self)
 
     @classmethod
     def load(cls, path: Path) -> Model:
@@ -174,34 +209,6 @@ class Model:
         RunError
             The file is missing, damaged or no model.
         """
-        if not path.is_file():
-            rule = "has no model yet: its first course is not finished"
-            raise RunError("RUN", path.parent, rule, f"go on with it by `layerwise resume {path.parent}`")
-        tree = read_tree(path, _KIND)
-        try:
-            sizes = [int(size) for size in tree["sizes"]]
-            layers: list[RBM] = []
-            for (below, above), saved in zip(pairwise(sizes), tree["layers"], strict=True):
-                visible = BernoulliUnits(below) if layers else kind_named(tree["visible"], below)
-                rbm = RBM(visible, BernoulliUnits(above))
-                rbm.load_state_dict(saved)
-                layers.append(rbm)
-            classes = tuple(str(name) for name in tree["classes"])
-            network = None
-            if tree["network"] is not None:
-                network = sigmoid_stack(sizes, len(classes))
-                network.load_state_dict(tree["network"])
-                network.requires_grad_(False)
-            return cls(
-                Preparation.from_tensors(tree["preparation"]),
-                BeliefNet(layers),
-                network,
-                classes,
-                None if tree["columns"] is None else tuple(tree["columns"]),
-                None if tree["picture"] is None else (int(tree["picture"][0]), int(tree["picture"][1])),
-                tree["full_scale"],
-                tree["provenance"],
-            )
-        except (LookupError, TypeError, ValueError, RuntimeError, LayerwiseError) as problem:
-            rule = f"is damaged: its parts do not fit ({' '.join(str(problem).split())})"
-            raise RunError("file", path, rule, "use a copy of it") from problem
+        from layerwise.runs.model_file import read_model
+
+        return read_model(path)

@@ -20,6 +20,7 @@ __all__ = ["check_codes", "check_samples", "write_codes", "write_samples"]
 
 _CODE_FILES = (".npy", ".npz", ".csv", ".parquet")
 _SAMPLE_FILES = (".png", ".npy")
+_TABLE_FILES = (".csv", ".parquet")
 _SMALLEST_TILE = 56
 _GREY = 96
 
@@ -41,6 +42,9 @@ def check_samples(path: Path, model: Model) -> None:
     ------
     OptionError
     """
+    if model.code is not None:
+        _check(path, _TABLE_FILES)
+        return
     _check(path, _SAMPLE_FILES)
     if path.suffix.lower() == ".png" and model.picture is None:
         rule = "must end in .npy: the rows of this run are no pictures"
@@ -107,6 +111,14 @@ def write_samples(path: Path, samples: Tensor, model: Model) -> None:
     ------
     StorageError
     """
+    if model.code is not None:
+        whole = model.code.restore(model.preparation.restore(samples))
+        file = io.BytesIO()
+        csv = path.suffix.lower() == ".csv"
+        writer: Any = importlib.import_module("pyarrow.csv" if csv else "pyarrow.parquet")
+        (writer.write_csv if csv else writer.write_table)(whole, file)
+        write_atomically(path, file.getvalue())
+        return
     raw = model.preparation.restore(samples).astype(np.float32)
     rows = raw if model.picture is None else raw.reshape(-1, *model.picture)
     file = io.BytesIO()

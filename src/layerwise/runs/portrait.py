@@ -6,11 +6,9 @@ import platform
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from layerwise.data.classes import UNLABELLED
 from layerwise.data.rows import Rows
@@ -19,6 +17,7 @@ from layerwise.runs import findings as room
 from layerwise.runs.division import Division, prepared_sample
 from layerwise.runs.findings import Curve, Findings, Mistake, Plane
 from layerwise.runs.folder import RunFolder
+from layerwise.runs.machine_portrait import as_seen, first_filters, unit_names, with_chains
 from layerwise.runs.model import Model
 from layerwise.runs.recipe import Recipe
 from layerwise.runs.result import Result, scores
@@ -61,6 +60,8 @@ def outline(
         curves=tuple(curves),
         scores=scores(results),
         facts=_facts(recipe, len(results), last.seconds),
+        model=recipe.training.model,
+        likelihoods=tuple(result.likelihood for result in results if result.likelihood is not None),
     )
 
 
@@ -77,20 +78,27 @@ def portray(findings: Findings, model: Model, division: Division, seed: int) -> 
     seed : int
     """
     test, coded = division.test, division.test.select(slice(0, room.CODED_ROWS))
+    machine = findings.model != "dbn"
     shown = prepared_sample(test.select(_one_of_each(test, room.RECONSTRUCTIONS)), model.preparation)
-    samples = model.sample(room.SAMPLES, RandomStream(seed).child("samples"), SAMPLING_STEPS)
+    samples = None
+    if not machine:  # of a single machine the chains themselves are shown
+        drawn = model.sample(room.SAMPLES, RandomStream(seed).child("samples"), SAMPLING_STEPS)
+        samples = as_seen(drawn, model)
+    shown_names = model.columns if not machine else unit_names(model)
     findings = replace(
         findings,
         picture=model.picture,
-        column_names=model.columns,
-        filters=model.net.layers[0].weights[:, : room.FILTERS].T.contiguous().numpy(),
-        inputs=_as_seen(shown, model),
-        reconstructions={d: _as_seen(model.net.reconstruct(shown, d), model) for d in range(1, model.depth + 1)},
-        samples=_as_seen(samples, model),
+        column_names=shown_names,
+        filters=first_filters(model)[: room.FILTERS],
+        inputs=as_seen(shown, model),
+        reconstructions={d: as_seen(model.reconstruct(shown, d), model) for d in range(1, model.depth + 1)},
+        samples=samples,
         codes=tuple(Plane.of(model.codes(coded, depth)) for depth in range(1, model.depth + 1)),
         code_labels=coded.labels,
         classes=model.classes,
     )
+    if machine:
+        findings = with_chains(findings, model, division, seed)
     return _with_mistakes(findings, model, division.scored) if findings.scores else findings
 
 
@@ -103,20 +111,12 @@ def _with_mistakes(findings: Findings, model: Model, scored: Rows | None) -> Fin
     confusion = np.bincount(scored.labels * count + predicted, minlength=count * count).reshape(count, count)
     wrong = np.flatnonzero(predicted != scored.labels)
     worst = wrong[np.argsort(-given[wrong, predicted[wrong]], kind="stable")][: room.MISTAKES]
-    rows = _as_seen(prepared_sample(scored.select(worst), model.preparation), model)
+    rows = as_seen(prepared_sample(scored.select(worst), model.preparation), model)
     mistakes: list[Mistake] = []
     for row, place in zip(rows, worst.tolist(), strict=True):
         true, taken = int(scored.labels[place]), int(predicted[place])
         mistakes.append(Mistake(row, place, model.classes[true], model.classes[taken], float(given[place, taken])))
     return replace(findings, confusion=confusion, mistakes=tuple(mistakes))
-
-
-def _as_seen(prepared: Tensor, model: Model) -> npt.NDArray[Any]:
-    """Pictures from 0 (black) to 1 (white); other rows in the units that the layers see."""
-    if model.picture is None or model.preparation.kind == "bernoulli":
-        return prepared.numpy()
-    raw = model.preparation.restore(prepared)
-    return np.clip(raw / (model.full_scale or max(float(raw.max()), 1.0)), 0, 1)
 
 
 def _one_of_each(rows: Rows, count: int) -> npt.NDArray[np.int64]:

@@ -12,9 +12,9 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from layerwise.training.course import Stage, TuningInfo
+from layerwise.training.course import Info, Stage, TuningInfo
 from layerwise.training.loop import Place
-from layerwise.training.pretraining import LayerInfo
+from layerwise.training.single_machine import ClassInfo, MachineInfo
 
 __all__ = ["Display", "LiveDisplay", "PlainDisplay", "display_on"]
 
@@ -36,7 +36,7 @@ class Display:
     def batch_done(self, stage: Stage, place: Place, rows: int) -> None:
         """Called after each minibatch."""
 
-    def epoch_done(self, stage: Stage, epoch: int, info: LayerInfo | TuningInfo, rows_per_second: float) -> None:
+    def epoch_done(self, stage: Stage, epoch: int, info: Info, rows_per_second: float) -> None:
         """Called after each epoch; ``epoch`` counts from 0."""
 
     def doing(self, what: str) -> None:
@@ -55,7 +55,7 @@ class _Pace:
     done: int = 0
     epochs_done: int = 0
     rows_per_second: float = math.nan
-    info: LayerInfo | TuningInfo | None = None
+    info: Info | None = None
     _begun_at: int = 0
     _begun: float = field(default_factory=time.perf_counter)
 
@@ -109,7 +109,7 @@ class PlainDisplay(Display):
         """Count."""
         self._paces[stage].done += rows
 
-    def epoch_done(self, stage: Stage, epoch: int, info: LayerInfo | TuningInfo, rows_per_second: float) -> None:
+    def epoch_done(self, stage: Stage, epoch: int, info: Info, rows_per_second: float) -> None:
         """Print the line."""
         units = f" ({self._hidden[stage.depth]} units)" if stage.kind == "layer" else ""
         first, second = _measures(info)
@@ -117,7 +117,7 @@ class PlainDisplay(Display):
             measured = f"loss {first}, accuracy {second} of training rows"
         else:
             gap = "" if math.isnan(info.free_energy_gap) else f", free-energy gap {second} nats"
-            measured = f"reconstruction error {first}{gap}"
+            measured = f"reconstruction error {first}{gap}{_beside(info)}"
         left = _clock(self._paces[stage].seconds_left)
         place = f"{self._course}{stage.title}{units}, epoch {epoch + 1}/{stage.epochs}"
         self._print(f"{place}: {measured}, {rows_per_second:,.0f} rows/s, {left} left")
@@ -179,7 +179,7 @@ class LiveDisplay(Display):
         """Move the bar."""
         self._paces[stage].done += rows
 
-    def epoch_done(self, stage: Stage, epoch: int, info: LayerInfo | TuningInfo, rows_per_second: float) -> None:
+    def epoch_done(self, stage: Stage, epoch: int, info: Info, rows_per_second: float) -> None:
         """Show what was measured."""
         pace = self._paces[stage]
         pace.info, pace.rows_per_second, pace.epochs_done = info, rows_per_second, epoch + 1
@@ -232,12 +232,23 @@ def display_on(console: Console) -> LiveDisplay | PlainDisplay:
     return LiveDisplay(console) if console.is_terminal and not console.is_dumb_terminal else PlainDisplay(console)
 
 
-def _measures(info: LayerInfo | TuningInfo) -> tuple[str, str]:
+def _measures(info: Info) -> tuple[str, str]:
     if isinstance(info, TuningInfo):
         accuracy = "–" if math.isnan(info.accuracy) else f"{100 * info.accuracy:.1f} %"
         return f"{info.loss:.4f}", accuracy
     gap = "–" if math.isnan(info.free_energy_gap) else f"{info.free_energy_gap:+.2f}"
     return f"{info.reconstruction_error:.2f}", gap
+
+
+def _beside(info: Info) -> str:
+    """What a single machine is measured by, beside what every layer is."""
+    if isinstance(info, ClassInfo) and not math.isnan(info.accuracy):
+        return f", accuracy {100 * info.accuracy:.1f} % of training rows"
+    if isinstance(info, MachineInfo) and not math.isnan(info.held_out_log_likelihood):
+        return f", held-out log-likelihood {info.held_out_log_likelihood:.2f} nats"
+    if isinstance(info, MachineInfo) and not math.isnan(info.held_out_pseudo_likelihood):
+        return f", held-out pseudo-likelihood {info.held_out_pseudo_likelihood:.2f} nats"
+    return ""
 
 
 def _clock(seconds: float) -> str:

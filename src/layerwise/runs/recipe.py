@@ -1,22 +1,25 @@
 """What a run is told: the data, the course, the seed.
 
-A recipe is a TOML file of three tables. ``[training]`` has the fields of :class:`~layerwise.training.plan.Plan`, each
-under its own name. A recipe is complete: what a person left out (:mod:`layerwise.runs.draft`) was chosen for the data
-by :func:`defaults_for`. The one that is written into a run's folder makes the run again.
+A recipe is a TOML file of three tables. ``[training]`` names a model and has the fields of its plan, each under its own
+name: :class:`~layerwise.training.plan.Plan` of a ``dbn``, :class:`~layerwise.training.machine_plan.RBMPlan` of an
+``rbm``, :class:`~layerwise.training.machine_plan.ClassRBMPlan` of a ``class-rbm``. A recipe is complete: what a person
+left out (:mod:`layerwise.runs.draft`) was chosen for the data by :mod:`layerwise.runs.defaults`. The one that is
+written into a run's folder makes the run again. The first recipes named no model: theirs is ``dbn``.
 """
 
 from __future__ import annotations
 
 from dataclasses import MISSING, asdict, fields
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, cast, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
-from layerwise.data.rows import Rows
-from layerwise.data.suitable import suitable_units
+from layerwise.errors import OptionError
+from layerwise.training.course import AnyPlan
+from layerwise.training.machine_plan import ClassRBMPlan, RBMPlan
 from layerwise.training.plan import Plan
 
-__all__ = ["PLAN_FIELDS", "DataTable", "PlanTable", "Recipe", "RunTable", "defaults_for", "visible_for"]
+__all__ = ["PLANS", "PLAN_TABLES", "DataTable", "Recipe", "RunTable", "model_of"]
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 _HEADER = "# All that this run was told. `layerwise train FILE` with this file makes it again.\n\n"
@@ -53,20 +56,44 @@ class RunTable(BaseModel):
     device: Literal["cpu", "cuda"] = "cpu"
 
 
-# The plan's own fields, each with its type and default: nothing is written down twice.
-PLAN_FIELDS: dict[str, Any] = {
-    entry.name: (get_type_hints(Plan)[entry.name], ... if entry.default is MISSING else entry.default)
-    for entry in fields(Plan)
+PLANS: dict[str, type[AnyPlan]] = {plan.model: plan for plan in (Plan, RBMPlan, ClassRBMPlan)}
+
+
+def _fields(plan: type[AnyPlan]) -> dict[str, Any]:
+    types = get_type_hints(plan)
+    return {
+        entry.name: (types[entry.name], ... if entry.default is MISSING else entry.default) for entry in fields(plan)
+    }
+
+
+# Each plan's own fields, with their types and defaults: nothing is written down twice.
+PLAN_TABLES: dict[str, type[BaseModel]] = {
+    name: create_model("Plan", __config__=_STRICT, model=(Literal[name], name), **_fields(plan))  # type: ignore[valid-type]
+    for name, plan in PLANS.items()
 }
-PlanTable: type[BaseModel] = create_model("Plan", __config__=_STRICT, **PLAN_FIELDS)
 
 
-def _plan(table: object) -> Plan:
+def model_of(table: object) -> str:
+    """The model that a ``[training]`` table names; the first recipes named none.
+
+    Raises
+    ------
+    OptionError
+        There is no such model.
+    """
+    name = cast("dict[str, object]", table).get("model", Plan.model) if isinstance(table, dict) else Plan.model
+    if not isinstance(name, str) or name not in PLANS:
+        raise OptionError("model", name, f"must be one of {', '.join(PLANS)}")
+    return name
+
+
+def _plan(table: object) -> AnyPlan:
     """Check types and unknown keys by pydantic, ranges by the plan's own rules."""
-    if isinstance(table, Plan):
+    if isinstance(table, AnyPlan):
         return table
-    given = PlanTable.model_validate(table)
-    return Plan(**{name: getattr(given, name) for name in PlanTable.model_fields})
+    name = model_of(table)
+    given = PLAN_TABLES[name].model_validate(table)
+    return PLANS[name](**{entry.name: getattr(given, entry.name) for entry in fields(PLANS[name])})
 
 
 class Recipe(BaseModel):
@@ -76,7 +103,7 @@ class Recipe(BaseModel):
 
     version: Literal[1] = 1
     data: DataTable
-    training: Annotated[Plan, BeforeValidator(_plan)]
+    training: Annotated[AnyPlan, BeforeValidator(_plan)]
     run: RunTable = RunTable()
 
     def to_tables(self) -> dict[str, Any]:
@@ -84,7 +111,11 @@ class Recipe(BaseModel):
         return {
             "version": self.version,
             "data": self.data.model_dump(exclude_none=True),  # TOML has no word for nothing: the key is left out
-            "training": {**asdict(self.training), "hidden": list(self.training.hidden)},
+            "training": {
+                "model": self.training.model,
+                **asdict(self.training),
+                "hidden": list(self.training.hidden),
+            },
             "run": self.run.model_dump(),
         }
 
@@ -93,36 +124,3 @@ class Recipe(BaseModel):
         import tomli_w
 
         return _HEADER + tomli_w.dumps(self.to_tables())
-
-
-def visible_for(rows: Rows) -> Literal["bernoulli", "gaussian"]:
-    """What :func:`layerwise.data.suitable.suitable_units` says."""
-    return suitable_units(rows)
-
-
-FINE_TUNING_STEPS = 1500
-"""Minibatches that fine-tuning has at least: after 300 a pretrained 64-256-256-512 network still gained from more."""
-
-
-def defaults_for(rows: Rows | None, labels: int | None = None) -> dict[str, Any]:
-    """Values of ``[training]`` that suit the data; every other one is the plan's own.
-
-    Parameters
-    ----------
-    rows : Rows or None
-        The data's training rows.
-    labels : int or None
-        How many labels are to be kept; None for all there are.
-    """
-    chosen: dict[str, Any] = {"hidden": [500, 500, 2000], "twin": True}
-    if rows is None:
-        return chosen
-    chosen["visible"] = visible_for(rows)
-    if rows.n_columns < 400:  # smaller than 20 × 20 pixels
-        chosen["hidden"] = [256, 256, 512] if rows.n_columns >= 32 else [64, 64]
-    if len(rows) < 10_000:
-        # Few rows make few steps an epoch: a layer still needs some thousands of them.
-        chosen |= {"batch_size": 20, "learning_rate": 0.05, "momentum": 0.9, "epochs": 50, "dropout": 0.3}
-    batches = -(-(labels or len(rows)) // chosen.get("batch_size", 100))
-    chosen["fine_tune_epochs"] = max(30, min(300, FINE_TUNING_STEPS // batches))
-    return chosen

@@ -10,10 +10,10 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from layerwise.runs.findings import THIS_NETWORK, Curve, Score
+from layerwise.runs.findings import THIS_NETWORK, Curve, LikelihoodFinding, Score
 from layerwise.runs.result import Result, scores
 
-__all__ = ["curve_table", "result_tables", "table_of"]
+__all__ = ["curve_table", "likelihood_table", "result_tables", "table_of"]
 
 
 def table_of(head: Sequence[str], lines: Sequence[Sequence[str]], *, figures: bool = True) -> Table:
@@ -46,11 +46,34 @@ def result_tables(results: Sequence[Result]) -> list[Table]:
         gaps = [result.layers[depth].free_energy_gap for result in results]
         lines.append((f"layer {depth + 1}", str(layer.size), _spread(errors, ".2f"), _spread(gaps, "+.2f")))
     tables = [table_of(("", "units", "reconstruction error", "free-energy gap"), lines)]
+    if all(result.likelihood is not None for result in results):
+        tables.append(likelihood_table([result.likelihood for result in results if result.likelihood is not None]))
     if found := scores(results):
         tables.append(table_of(("test accuracy", "%"), [(score.name, _accuracy(score)) for score in found]))
         for place, score in enumerate(found):
             tables[-1].rows[place].style = "bold" if score.name == THIS_NETWORK else None
     return tables
+
+
+def likelihood_table(found: Sequence[LikelihoodFinding]) -> Table:
+    """What the test rows have of likelihood; mean ± standard error of a single run, ± standard deviation of several."""
+    first = found[0]
+    exact, one = first.method == "exact", len(found) == 1
+
+    def figure(name: str, error: str = "") -> str:
+        values = [float(getattr(entry, name)) for entry in found]
+        return f"{values[0]:.2f} ± {getattr(first, error):.2f}" if one and error else _spread(values, ".2f")
+
+    lines: list[Sequence[str]] = [("log-likelihood" + (", exact" if exact else ""), figure("mean", "standard_error"))]
+    if not exact:
+        lines += [("annealed backward (lower)", figure("lower")), ("annealed forward (upper)", figure("upper"))]
+    lines += [
+        ("independent columns", figure("independent")),
+        ("log Z", figure("log_partition") if exact else figure("log_partition", "log_partition_error")),
+    ]
+    table = table_of(("test rows", "nats a row"), lines)
+    table.rows[0].style = "bold"
+    return table
 
 
 def _accuracy(score: Score) -> str:

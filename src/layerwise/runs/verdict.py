@@ -6,18 +6,25 @@ import math
 
 from layerwise.runs.findings import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, Findings
 
-__all__ = ["points", "verdict"]
+__all__ = ["LARGEST_GAP", "apart_line", "points", "verdict"]
+
+LARGEST_GAP = 1.0
+"""Nats that the two directions of annealing may lie apart before it is said."""
 
 
 def verdict(findings: Findings) -> str:
     """What the run came to, in a sentence or two, as plain text."""
     ours = findings.score(THIS_NETWORK)
+    if findings.model == "rbm":
+        return _density(findings)
     if ours is None:
         return _learned(findings)
     all_labelled = findings.labelled >= findings.rows
     labels = f"With all {findings.rows:,} rows labelled" if all_labelled else f"With {findings.labelled:,} labels"
     repeats = f" (mean ± standard deviation of {len(ours.accuracies)} seeds)" if len(ours.accuracies) > 1 else ""
     sentence = f"{labels}, this network classifies {ours} of {findings.scored:,} test rows correctly{repeats}"
+    if findings.model == "class-rbm":
+        sentence = sentence.replace("this network", "this machine")
     comparisons = [
         f"{points(gain)} than {title} ({score})"
         for name, title in (
@@ -44,6 +51,34 @@ def _learned(findings: Findings) -> str:
         f"From {findings.rows:,} rows of {findings.columns:,} columns the network learned {layers} of {sizes} units. "
         f"The first layer gives a row back with a typical error of {error:.2f}{unit} a column; "
         f"the network was not scored, because {reason}."
+    )
+
+
+def _density(findings: Findings) -> str:
+    """What an RBM came to."""
+    size, rows = findings.layers[0].size, f"{findings.rows:,} rows of {findings.columns:,} visible units"
+    sentence = f"From {rows} the machine learned {size:,} hidden units without labels. "
+    if not findings.likelihoods:
+        return sentence + "Its likelihood was not measured: every test row misses a value."
+    means = [found.mean for found in findings.likelihoods]
+    first, mean = findings.likelihoods[0], sum(means) / len(means)
+    gained = mean - sum(found.independent for found in findings.likelihoods) / len(means)
+    beside = f"{abs(gained):.2f} nats {'more' if gained >= 0 else 'less'} than independent columns do"
+    if first.method == "exact":
+        told = f"{mean:.2f} nats (exact)"
+    else:
+        told = f"{mean:.2f} nats, between {first.lower:.2f} and {first.upper:.2f} by annealing in both directions"
+    sentence += f"It gives a test row a log-likelihood of {told}, {beside}."
+    if first.apart > LARGEST_GAP:
+        sentence += f" {apart_line(first.lower, first.upper)}."
+    return sentence
+
+
+def apart_line(lower: float, upper: float) -> str:
+    """What to say where forward and backward annealing disagree, without a full stop."""
+    return (
+        f"The two directions of annealing lie {abs(upper - lower):.2f} nats apart, so the figure is not to be "
+        "relied on: anneal through more temperatures"
     )
 
 

@@ -13,9 +13,8 @@ from layerwise.data.minibatches import MinibatchStream
 from layerwise.runs.metrics import Metrics
 from layerwise.runs.progress import Display
 from layerwise.runs.stopping import Stop
-from layerwise.training.course import Stage, TuningInfo
+from layerwise.training.course import Info, Stage
 from layerwise.training.loop import Place
-from layerwise.training.pretraining import LayerInfo
 
 __all__ = ["Watch"]
 
@@ -67,7 +66,7 @@ class Watch:
         self._rows += rows
         self.display.batch_done(stage, place, rows)
 
-    def epoch_done(self, stage: Stage, epoch: int, info: LayerInfo | TuningInfo) -> None:
+    def epoch_done(self, stage: Stage, epoch: int, info: Info) -> None:
         """Write a line of metrics."""
         pace = self._rows / max(time.perf_counter() - self._since, 1e-9)
         line = {"repeat": self.repeat, "stage": stage.title, "epoch": epoch + 1, **asdict(info)}

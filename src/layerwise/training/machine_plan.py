@@ -56,7 +56,7 @@ class RBMPlan:
     centred: bool = True
     epochs: int = 20
     batch_size: int = 100
-    learning_rate: float = 0.05
+    learning_rate: float = 0.3
     momentum: float = 0.5
     weight_decay: float = 0.0001
     annealing_chains: int = 100

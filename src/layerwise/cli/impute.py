@@ -1,0 +1,42 @@
+"""``layerwise impute``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from layerwise.cli.terminal import say
+
+__all__ = ["impute"]
+
+
+def impute(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of an rbm's run.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A .csv, .parquet or .npy file with missing values.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="A table for a table, .npy for an array.")
+    ],
+    steps: Annotated[
+        int, typer.Option(metavar="K", help="Gibbs steps that are averaged over; as many go before.")
+    ] = 100,
+    seed: Annotated[int, typer.Option(metavar="N", help="Decides every draw.")] = 0,
+) -> None:
+    """Fill missing values with what an rbm expects there given the rest of the row; known values stay as they are.
+
+    For example:
+
+    - layerwise impute runs/patients-1 gaps.csv -o whole.csv
+    """
+    from layerwise.errors import OptionError
+    from layerwise.runs.folder import RunFolder
+    from layerwise.runs.imputed import impute_file
+    from layerwise.runs.model import Model
+
+    for name, value, least in (("--steps", steps, 1), ("--seed", seed, 0)):
+        if value < least:
+            raise OptionError(name, value, f"must be at least {least}")
+    folder = RunFolder.open(run)
+    cells = impute_file(folder, Model.load(folder.model_path), Path(data).expanduser(), output, steps, seed)
+    say(f"{output}: {cells:,} missing values filled")

@@ -1,0 +1,81 @@
+"""What a recipe says where a person said nothing: values that suit the data."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+from layerwise.data.column_tables import TABLES
+from layerwise.data.rows import Rows
+from layerwise.data.suitable import suitable_units
+
+__all__ = ["defaults_for", "visible_for", "visible_of_machine"]
+
+
+def visible_for(rows: Rows) -> Literal["bernoulli", "gaussian"]:
+    """What :func:`layerwise.data.suitable.suitable_units` says, for estimators as well."""
+    return suitable_units(rows)
+
+
+def visible_of_machine(rows: Rows | None, source: str) -> str:
+    """Column by column for a table, letters for an alignment, and what :func:`visible_for` says for others."""
+    if Path(source).suffix.lower() in TABLES:
+        return "mixed"
+    if rows is None:
+        return "bernoulli"
+    return "categorical" if rows.states is not None else visible_for(rows)
+
+
+FINE_TUNING_STEPS = 1500
+"""Minibatches that fine-tuning has at least: after 300 a pretrained 64-256-256-512 network still gained from more."""
+MACHINE_STEPS = 6000
+"""Minibatches that one machine learns from at least."""
+MOST_EPOCHS = 500
+
+
+def defaults_for(
+    rows: Rows | None, labels: int | None = None, model: str = "dbn", source: str = "", visible: str | None = None
+) -> dict[str, Any]:
+    """Values of ``[training]`` that suit the data; every other one is the plan's own.
+
+    Parameters
+    ----------
+    rows : Rows or None
+        The data's training rows.
+    labels : int or None
+        How many labels are to be kept; None for all there are.
+    model : {"dbn", "rbm", "class-rbm"}
+    source : str
+        Where the rows come from.
+    visible : str, optional
+        Kind of the visible units, where a person chose it.
+    """
+    if model != "dbn":
+        return _of_machine(rows, labels if model == "class-rbm" else None, source, visible)
+    chosen: dict[str, Any] = {"hidden": [500, 500, 2000], "twin": True}
+    if rows is None:
+        return chosen
+    chosen["visible"] = visible_for(rows)
+    if rows.n_columns < 400:  # smaller than 20 × 20 pixels
+        chosen["hidden"] = [256, 256, 512] if rows.n_columns >= 32 else [64, 64]
+    if len(rows) < 10_000:
+        # Few rows make few steps an epoch: a layer still needs some thousands of them.
+        chosen |= {"batch_size": 20, "learning_rate": 0.05, "momentum": 0.9, "epochs": 50, "dropout": 0.3}
+    batches = -(-(labels or len(rows)) // chosen.get("batch_size", 100))
+    chosen["fine_tune_epochs"] = max(30, min(300, FINE_TUNING_STEPS // batches))
+    return chosen
+
+
+def _of_machine(rows: Rows | None, labels: int | None, source: str, visible: str | None) -> dict[str, Any]:
+    chosen: dict[str, Any] = {"visible": visible or visible_of_machine(rows, source)}
+    if rows is None:
+        return chosen
+    chosen["hidden"] = [500] if rows.n_columns >= 400 else [256] if rows.n_columns >= 32 else [64]
+    if chosen["visible"] in ("gaussian", "rectified", "mixed"):
+        chosen["learning_rate"] = 0.01  # the gradients of real-valued units are larger
+    if len(rows) < 10_000:
+        chosen["batch_size"] = 50
+    batches = math.ceil((labels or len(rows)) / chosen.get("batch_size", 100))
+    chosen["epochs"] = max(20, min(MOST_EPOCHS, math.ceil(MACHINE_STEPS / batches)))
+    return chosen
