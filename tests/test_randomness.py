@@ -201,5 +201,5 @@ def test_every_place_of_a_long_permutation_is_as_likely() -> None:
 
 @pytest.mark.parametrize("position", [-1, 2**48])
 def test_a_position_that_the_counter_has_no_room_for_is_refused(position: int) -> None:
-    with pytest.raises(OptionError, match="position = .*must be at least 0 and below"):
+    with pytest.raises(OptionError, match=r"position = .*must be at least 0 and below"):
         RandomStream(0, position)

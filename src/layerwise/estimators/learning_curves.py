@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from layerwise.data.minibatches import MinibatchStream
-from layerwise.training.course import Stage, TuningInfo
+from layerwise.training.course import Info, Stage, TuningInfo
 from layerwise.training.loop import Place
 from layerwise.training.pretraining import LayerInfo
 
@@ -25,7 +25,7 @@ class LearningCurves:
     """
 
     verbose: bool
-    measured: dict[str, list[LayerInfo | TuningInfo]] = field(default_factory=dict[str, list[LayerInfo | TuningInfo]])
+    measured: dict[str, list[Info]] = field(default_factory=dict[str, list[Info]])
     begin: float = 0.0
 
     def stage_started(self, stage: Stage, place: Place, stream: MinibatchStream) -> None:
@@ -36,14 +36,15 @@ class LearningCurves:
     def batch_done(self, stage: Stage, place: Place, rows: int, info: object) -> None:
         """See nothing."""
 
-    def epoch_done(self, stage: Stage, epoch: int, info: LayerInfo | TuningInfo) -> None:
+    def epoch_done(self, stage: Stage, epoch: int, info: Info) -> None:
         """Keep what was measured."""
         self.measured[stage.title].append(info)
         if not self.verbose:
             return
+        what = f"{info}"
         if isinstance(info, LayerInfo):
             what = f"reconstruction error = {info.reconstruction_error:.3f}"
-        else:
+        elif isinstance(info, TuningInfo):
             what = f"loss = {info.loss:.3f}, accuracy = {info.accuracy:.3f}"
         end = time.perf_counter()
         line = f"[DBNClassifier] {stage.title}, epoch {epoch + 1}, {what}, time = {end - self.begin:.2f}s"

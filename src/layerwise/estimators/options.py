@@ -99,7 +99,7 @@ def flag(name: str, value: object) -> bool:
     OptionError
     """
     if isinstance(value, bool | np.bool_):
-        return bool(value)
+        return bool(cast(Any, value))
     raise OptionError(name, value, "must be True or False", "leave it out")
 
 
