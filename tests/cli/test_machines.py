@@ -90,3 +90,22 @@ def test_a_class_rbm_is_scored_beside_logistic_regression(layerwise: Command) ->
     refused = layerwise("impute", "run", "x.npy", "-o", "y.npy")
     assert refused.code == 2
     assert "only an rbm fills missing values" in refused.err
+
+
+def test_an_array_with_gaps_is_learned_and_filled_where_it_had_them(layerwise: Command) -> None:
+    random = np.random.default_rng(0)
+    whole = random.normal(size=(150, 1)) + 0.1 * random.normal(size=(150, 4))  # a column tells the others
+    gaps = random.random(whole.shape) < 0.15
+    np.save("gaps.npy", np.where(gaps, np.nan, whole))
+    long = ("--epochs", 40, "--batch-size", 20, "--device", "cpu")
+    done = layerwise("train", "gaps.npy", "--model", "rbm", "--hidden", 4, "--out", "run", *long)
+    assert (done.code, done.err) == (0, "")
+    for name in ("filled", "again"):
+        filled = layerwise("impute", "run", "gaps.npy", "-o", f"{name}.npy", "--steps", 30, "--seed", 3)
+        assert (filled.code, filled.out) == (0, f"{name}.npy: {gaps.sum():,} missing values filled\n")
+    back = np.load("filled.npy")
+    assert np.array_equal(back[~gaps], whole[~gaps])
+    assert np.array_equal(back, np.load("again.npy"))
+    of_columns = np.nanmean(np.where(gaps, np.nan, whole), axis=0)
+    assert np.square(back - whole)[gaps].mean() < np.square(of_columns - whole)[gaps].mean()
+    assert layerwise("impute", "run", "gaps.npy", "-o", "filled.csv").code == 2
