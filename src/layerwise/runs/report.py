@@ -14,6 +14,16 @@ from layerwise.runs.verdict import verdict
 
 __all__ = ["render"]
 
+_VISIBLE_SCALES = {
+    "bernoulli": "On a scale from 0 to 1.",
+    "spin": "On a scale from −1 to +1.",
+    "gaussian": "In standard deviations of a column.",
+    "rectified": "In the units that the machine sees.",
+    "categorical": "Each value of a column is a unit, 0 or 1.",
+    "mixed": "Numbers are in standard deviations of their column; each value of another column is a unit, 0 or 1.",
+}
+"""What the visible units of a single machine are counted in."""
+
 
 def render(findings: Findings) -> str:
     """Make the page.
@@ -52,6 +62,7 @@ def render(findings: Findings) -> str:
         comparisons=_comparisons(findings),
         score_lines=[_score_line(findings, score) for score in findings.scores],
         layer_lines=list(_layer_lines(findings)),
+        visible_scale=_VISIBLE_SCALES.get(findings.visible, ""),
         layer_charts=figures.layer_charts(findings),
         tuning=figures.tuning_charts(findings),
         tuning_lines=figures.tuning_legend(findings),
@@ -105,8 +116,9 @@ def _comparisons(findings: Findings) -> list[tuple[str, float, float]]:
 def _score_line(findings: Findings, score: Score) -> dict[str, object]:
     spread = "" if math.isnan(score.std) else f" ± {100 * score.std:.1f}"
     low, high = min(score.accuracies), max(score.accuracies)
+    name = "this machine" if score.name == THIS_NETWORK and findings.model != "dbn" else score.name
     return {
-        "name": score.name[0].upper() + score.name[1:],
+        "name": name[0].upper() + name[1:],
         "mean": f"{100 * score.mean:.1f}",
         "spread": spread,
         "range": f"{100 * low:.1f} to {100 * high:.1f} %",

@@ -47,7 +47,11 @@ _MEASURES = {
     "free_energy_gap": "free-energy gap, nats",
     "loss": "loss, nats",
     "accuracy": "accuracy",
+    "held_out_log_likelihood": "held-out log-likelihood, nats",
+    "held_out_pseudo_likelihood": "held-out pseudo-likelihood, nats",
 }
+_OF_A_LAYER = ("reconstruction_error", "free_energy_gap")
+_OF_A_MACHINE = ("held_out_log_likelihood", "held_out_pseudo_likelihood", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -81,14 +85,17 @@ class MixUp:
 
 
 def layer_charts(findings: Findings) -> list[Chart]:
-    """For each layer: reconstruction error and free-energy gap after every epoch."""
+    """For each layer: reconstruction error and free-energy gap after every epoch; of a single machine also more."""
     charts: list[Chart] = []
     for curve in findings.curves:
         if not curve.stage.startswith("layer "):
             continue
         stage = curve.stage[0].upper() + curve.stage[1:]
-        for measure in ("reconstruction_error", "free_energy_gap"):
-            charts += _curves({stage: curve}, measure, f"{stage}: {_MEASURES[measure]}", f"curve-{len(charts)}")
+        measures = _OF_A_LAYER if findings.model == "dbn" else (*_OF_A_LAYER, *_OF_A_MACHINE)
+        for measure in measures:
+            title = _MEASURES[measure]
+            title = f"{stage}: {title}" if findings.model == "dbn" else title[0].upper() + title[1:]
+            charts += _curves({stage: curve}, measure, title, f"curve-{len(charts)}")
     return charts
 
 
@@ -141,23 +148,30 @@ def heat_maps(findings: Findings) -> HeatMaps | None:
     filters, filter_scale = None, 0.0
     if findings.filters is not None:
         display = HeatMapDisplay({f"{len(findings.filters)} hidden units": findings.filters[:, kept]}, shown)
-        alt = f"Weights between {len(kept)} columns and {len(findings.filters)} first-layer units"
+        units = "first-layer units" if findings.model == "dbn" else "hidden units"
+        alt = f"Weights between {len(kept)} columns and {len(findings.filters)} {units}"
         filters, filter_scale = _chart(display.plot, _HEAT_MAP, height, "filters", alt), display.scale
     rows, row_scale = None, 0.0
     if findings.inputs is not None and findings.reconstructions:
         panels = {"input": _from_the_middle(findings, findings.inputs[:, kept])}
         for depth in sorted(findings.reconstructions):
             name = "layer 1" if depth == 1 else f"layers 1–{depth}"
+            if findings.model != "dbn":
+                name = "given back"
             panels[name] = _from_the_middle(findings, findings.reconstructions[depth][:, kept])
         display = HeatMapDisplay(panels, shown)
         alt = f"{len(findings.inputs)} rows beside their reconstructions from each depth"
+        if findings.model != "dbn":
+            alt = f"{len(findings.inputs)} rows beside what the machine gives back of them"
         rows, row_scale = _chart(display.plot, _HEAT_MAP, height, "rows", alt), display.scale
     return HeatMaps(len(kept), filters, filter_scale, rows, row_scale)
 
 
 def _from_the_middle(findings: Findings, rows: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "row column"]:
     """Standard deviations have their zero; shares of a column's range are shown from the middle of it."""
-    return rows if findings.visible == "gaussian" else rows - 0.5
+    # The units of a single machine are of many kinds, and most have a zero of their own.
+    own_zero = findings.visible == "gaussian" if findings.model == "dbn" else findings.visible != "bernoulli"
+    return rows if own_zero else rows - 0.5
 
 
 def code_charts(findings: Findings) -> list[Chart]:
@@ -170,7 +184,11 @@ def code_charts(findings: Findings) -> list[Chart]:
         alt = f"{len(plane.points)} rows in the two main directions of the code of layer {depth}"
         size = f"{findings.layers[depth - 1].size:,} units"
         held = "" if np.isnan(plane.share) else f" ({100 * plane.share:.0f} %)"
-        charts.append(_chart(display.plot, 340, 330, f"code-{depth}", alt, f"Layer {depth}: {size}{held}"))
+        title = f"Layer {depth}: {size}{held}"
+        if findings.model != "dbn":
+            alt = f"{len(plane.points)} rows in the two main directions of the hidden units"
+            title = f"{findings.layers[depth - 1].size:,} hidden units{held}"
+        charts.append(_chart(display.plot, 340, 330, f"code-{depth}", alt, title))
     return charts
 
 

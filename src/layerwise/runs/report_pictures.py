@@ -49,14 +49,17 @@ def pictures(findings: Findings) -> Pictures | None:
     if findings.inputs is not None:
         display = ReconstructionsDisplay(findings.inputs, findings.reconstructions, shape)
         on_black = display.on_black
+        lines = display.lines()
+        if findings.model != "dbn":
+            lines = dict(zip(("Input", "Given back"), lines.values(), strict=False))
         reconstructions = {
-            name: _picture(line, f"{len(findings.inputs)} rows: {name.lower()}")
-            for name, line in display.lines().items()
+            name: _picture(line, f"{len(findings.inputs)} rows: {name.lower()}") for name, line in lines.items()
         }
     filters, scale = None, 0.0
     if findings.filters is not None:
         weights = FiltersDisplay(findings.filters, shape)
-        filters = _picture(weights.rgba(), f"Weights of {len(findings.filters)} first-layer units, one square each")
+        units = "first-layer units" if findings.model == "dbn" else "hidden units"
+        filters = _picture(weights.rgba(), f"Weights of {len(findings.filters)} {units}, one square each")
         scale = weights.scale
     samples = None
     if findings.samples is not None:
