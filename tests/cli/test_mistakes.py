@@ -87,6 +87,10 @@ def refused(done: Any, *said: str) -> None:
         ("sample RUN -o s.npy --steps 0", "--steps = 0: must be at least 1"),
         ("sample RUN -o s.npy --seed -5", "--seed = -5: must be at least 0"),
         (f"sample RUN -o s.npy --seed {2**62}", f"--seed = {2**62}: must be at least 0 and below"),
+        (f"sample RUN -o s.npy --steps 1 --count {10**12}", f"--count = {10**12}: needs more memory than there is"),
+        (f"sample RUN -o s.npy --steps 1 --count {10**20}", f"--count = {10**20}: needs more memory than there is"),
+        ("train --hidden 9999999999", "--hidden = [9999999999]: needs more memory than there is"),
+        (f"train --model rbm --hidden {10**20}", "--hidden = [100000000000000000000]: needs more memory"),
         ("sample TABLE -o s.png", "the rows of this run are no pictures"),
     ],
 )
@@ -120,6 +124,18 @@ def test_a_recipes_mistake_names_file_table_and_key(layerwise: Command) -> None:
 def test_divergence_is_one_line(layerwise: Command, tiny: tuple[str, ...]) -> None:
     done = layerwise("train", *tiny, "--learning-rate", 1e30, "--out", "run")
     refused(done, "layer 1: ", "lower the learning rate")
+
+
+@pytest.mark.parametrize(("command", "method"), [("evaluate", "measure"), ("transform", "codes")])
+def test_rows_that_fit_into_no_memory_are_one_line(
+    layerwise: Command, digits_run: Path, monkeypatch: pytest.MonkeyPatch, command: str, method: str
+) -> None:
+    def too_many(*_: object) -> NoReturn:
+        raise MemoryError
+
+    monkeypatch.setattr(f"layerwise.runs.model.Model.{method}", too_many)
+    output = ("-o", "codes.npy") if command == "transform" else ()
+    refused(layerwise(command, digits_run, "digits", *output), "DATA = ", "needs more memory than there is")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "recipe.toml", "metrics.jsonl"])

@@ -236,9 +236,14 @@ def test_divergence_is_said_and_the_checkpoint_stays(tmp_path: Path, new_job: Ne
     assert go_on(job.folder).repeat == 0
 
 
-def test_layers_that_fit_into_no_memory_are_said(tmp_path: Path, new_job: NewJob) -> None:
-    job = new_job(tmp_path / "run", training={"hidden": [10**13]})
-    with pytest.raises(OptionError, match=r"hidden = \[10000000000000\]: needs more memory than there is"):
+def test_layers_that_fit_into_no_memory_are_said_before(tiny_draft: Callable[..., Draft]) -> None:
+    with pytest.raises(OptionError, match=r"hidden = \[12, 10000000000\]: needs more memory than there is"):
+        settle(tiny_draft(training={"hidden": [12, 10**10]}))
+
+
+def test_chains_that_fit_into_no_memory_are_said(tmp_path: Path, new_job: NewJob) -> None:
+    job = new_job(tmp_path / "run", training={"method": "pcd", "batch_size": 10**13})
+    with pytest.raises(OptionError, match=r"hidden, batch_size = .*10000000000000\]: needs more memory than there is"):
         job.run(Display())
 
 

@@ -42,6 +42,7 @@ def evaluate(
     from layerwise.runs.matching import load_like, matched
     from layerwise.runs.model import Model
     from layerwise.runs.tables import table_of
+    from layerwise.training.memory import enough_memory
 
     folder = RunFolder.open(run)
     recipe, model = folder.recipe(), Model.load(folder.model_path)
@@ -58,9 +59,11 @@ def evaluate(
             rows, what = dataset.test, f"test part of {dataset.name}"
     rows = matched(rows, model, what)
     say(f"{what}: {len(rows):,} rows, {rows.n_labelled:,} of them labelled")
+    with enough_memory({"DATA": what}, "give fewer rows"):
+        measured = model.measure(rows)
     lines = [
         (f"layer {depth + 1}", str(model.net.sizes[depth + 1]), f"{info.reconstruction_error:.2f}", f"{energy:.2f}")
-        for depth, (info, energy) in enumerate(model.measure(rows))
+        for depth, (info, energy) in enumerate(measured)
     ]
     console().print(table_of(("", "units", "reconstruction error", "free energy (nats)"), lines))
     if model.kind == "rbm":
@@ -71,5 +74,7 @@ def evaluate(
         say("no accuracy: the rows have no labels")
     else:
         scored = rows.labelled()
-        right = int(np.count_nonzero(model.probabilities(scored).argmax(1) == scored.labels))
+        with enough_memory({"DATA": what}, "give fewer rows"):
+            given = model.probabilities(scored)
+        right = int(np.count_nonzero(given.argmax(1) == scored.labels))
         say(f"accuracy: {100 * right / len(scored):.2f} % ({right:,} of {len(scored):,} rows)")

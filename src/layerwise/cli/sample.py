@@ -41,6 +41,7 @@ def sample(
     from layerwise.runs.model import Model
     from layerwise.runs.outputs import check_samples, write_samples
     from layerwise.runs.portrait import SAMPLING_STEPS
+    from layerwise.training.memory import enough_memory
 
     steps = SAMPLING_STEPS if steps is None else steps
     for name, value in (("--count", count), ("--steps", steps)):
@@ -50,5 +51,6 @@ def sample(
         raise OptionError("--seed", seed, f"must be at least 0 and below {2**62}", "give a seed such as 0")
     model = Model.load(RunFolder.open(run).model_path)
     check_samples(output, model)
-    write_samples(output, model.sample(count, RandomStream(seed), steps), model)
+    with enough_memory({"--count": count}, "give fewer rows"):
+        write_samples(output, model.sample(count, RandomStream(seed), steps), model)
     say(f"{output}: {count:,} rows after {steps:,} Gibbs steps")

@@ -45,6 +45,7 @@ def transform(
     from layerwise.runs.matching import load_like, matched
     from layerwise.runs.model import Model
     from layerwise.runs.outputs import check_codes, write_codes
+    from layerwise.training.memory import enough_memory
 
     check_codes(output)
     folder = RunFolder.open(run)
@@ -54,6 +55,7 @@ def transform(
     depth = layer or model.depth
     parts = [part for part in (dataset.train, dataset.test) if part is not None]
     rows = [matched(replace(part, labels=None, classes=()), model, dataset.name) for part in parts]
-    codes = np.concatenate([model.codes(part, depth) for part in rows])
-    write_codes(output, codes, depth)
+    with enough_memory({"DATA": data}, "give fewer rows, or write a smaller layer"):
+        codes = np.concatenate([model.codes(part, depth) for part in rows])
+        write_codes(output, codes, depth)
     say(f"{output}: code of layer {depth}, {codes.shape[0]:,} rows of {codes.shape[1]:,} columns")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, cast
 
@@ -31,6 +32,7 @@ from layerwise.estimators.pseudo_likelihood import ScoreWatch, pseudo_likelihood
 from layerwise.randomness import RandomStream
 from layerwise.training.contrastive import ContrastiveLearning, ContrastiveState
 from layerwise.training.loop import run
+from layerwise.training.memory import enough_memory
 from layerwise.training.pretraining import check_finite
 
 __all__ = ["BernoulliRBM"]
@@ -143,7 +145,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Raises
         ------
         OptionError
-            A parameter breaks its rule.
+            A parameter breaks its rule, or asks for more memory than there is.
         DataError, ValueError
             Rows that are not finite, are empty or have a value outside [0, 1].
         DivergenceError
@@ -153,16 +155,12 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         verbose = verbosity("verbose", self.verbose)
         values = self._rows(X, reset=True)
         random = stream_from(self.random_state)
-        state = trainer.init(self._first_machine(values, random), random)
+        with self._enough_memory():
+            state = trainer.init(self._first_machine(values, random), random)
         watch = ScoreWatch(state.rbm, values, random) if verbose else None
-        outcome = run(
-            trainer,
-            state,
-            OwnPrecision(values, trainer.chains, random.child("rows")),
-            n_iter,
-            observer=watch,
-            after_epoch=_finite,
-        )
+        rows = OwnPrecision(values, trainer.chains, random.child("rows"))
+        with self._enough_memory():
+            outcome = run(trainer, state, rows, n_iter, observer=watch, after_epoch=_finite)
         return self._keep(outcome.state)
 
     def partial_fit(self, X: object, y: object = None) -> BernoulliRBM:
@@ -185,13 +183,15 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         values = self._rows(X, reset=first)
         if first:
             random = stream_from(self.random_state)
-            state = trainer.init(self._first_machine(values, random), random)
+            with self._enough_memory():
+                state = trainer.init(self._first_machine(values, random), random)
         else:
             machine = self._machine()
             state = trainer.init(machine, self._random)
             state = replace(state, chains=as_tensor(self.h_samples_, machine.weights.dtype))
         rows = as_tensor(values, state.rbm.weights.dtype)
-        state, _ = trainer.step(state, Batch(rows, None, 0, len(rows)))
+        with self._enough_memory():
+            state, _ = trainer.step(state, Batch(rows, None, 0, len(rows)))
         return self._keep(_finite(state, 0))
 
     def transform(self, X: object) -> npt.NDArray[Any]:
@@ -280,6 +280,10 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         batch_size = whole_number("batch_size", self.batch_size, least=1, remedy="give a size such as 10")
         rate = number("learning_rate", self.learning_rate, above=0.0, remedy="start with 0.1")
         return ContrastiveLearning("pcd", chains=batch_size, learning_rate=rate, momentum=0.0)
+
+    def _enough_memory(self) -> AbstractContextManager[None]:
+        sizes: dict[str, object] = {"n_components": self.n_components, "batch_size": self.batch_size}
+        return enough_memory(sizes, "give smaller ones")
 
     def _rows(self, X: object, *, reset: bool) -> Values:
         values = checked_rows(self, X, reset=reset)

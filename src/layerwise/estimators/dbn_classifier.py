@@ -36,6 +36,7 @@ from layerwise.estimators.options import (
     whole_number,
 )
 from layerwise.training.course import Course
+from layerwise.training.memory import enough_memory
 from layerwise.training.plan import Plan
 
 __all__ = ["DBNClassifier"]
@@ -187,7 +188,7 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
         Raises
         ------
         OptionError
-            A parameter breaks its rule.
+            A parameter breaks its rule, or asks for more memory than there is.
         DataError, ValueError
             Rows that are not finite or are empty, labels that do not fit them, fewer than two classes.
         DivergenceError
@@ -201,9 +202,11 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
             plan = replace(plan, visible=suitable_units(rows))
         random = stream_from(self.random_state)
         preparation = Preparation.fit(rows, plan.visible)
-        course = Course(plan, lessons_from(rows, preparation, plan.batch_size, random, device), random.child("course"))
         curves = LearningCurves(verbose > 0)
-        course.advance(curves)
+        with enough_memory({"hidden": self.hidden, "batch_size": self.batch_size}, "give smaller ones"):
+            lessons = lessons_from(rows, preparation, plan.batch_size, random, device)
+            course = Course(plan, lessons, random.child("course"))
+            course.advance(curves)
         assert course.network is not None
         self.classes_ = classes
         self.preparation_ = preparation

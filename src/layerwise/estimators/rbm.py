@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 from layerwise import energy
 from layerwise.data.batches import Batch
 from layerwise.estimators.coding import fit_coding
@@ -14,6 +16,7 @@ from layerwise.estimators.unit_rows import checked_weights
 from layerwise.randomness import RandomStream
 from layerwise.training.averaging import averaged
 from layerwise.training.contrastive import ContrastiveLearning, ContrastiveState
+from layerwise.training.memory import enough_memory
 from layerwise.training.pretraining import check_finite
 from layerwise.units import kind_named
 
@@ -219,7 +222,7 @@ class RBM(MachineEstimator):
         Raises
         ------
         OptionError
-            A parameter breaks its rule.
+            A parameter breaks its rule, or asks for more memory than there is.
         DataError, ValueError
             Naming the column and the cell that its kind does not accept.
         DivergenceError
@@ -228,8 +231,9 @@ class RBM(MachineEstimator):
         options, lesson = self._options(), self._lesson(X, sample_weight, fresh=True)
         options = options.suited(self._coding.real_columns)
         random = stream_from(self.random_state)
-        machine, self._seed = self._first_machine(random.child("weights")), random.seed
-        return self._keep(learn(machine, lesson, options, random, type(self).__name__, self._keep))
+        with self._enough_memory():
+            machine, self._seed = self._first_machine(random.child("weights")), random.seed
+            return self._keep(learn(machine, lesson, options, random, type(self).__name__, self._keep))
 
     def partial_fit(self, X: object, y: object = None, sample_weight: object = None) -> RBM:
         """Do one step of learning, at the first learning rate, with all rows of ``X`` as its minibatch.
@@ -250,15 +254,20 @@ class RBM(MachineEstimator):
         options, fresh = self._options(), not hasattr(self, "machine_")
         lesson = self._lesson(X, sample_weight, fresh=fresh)
         trainer = options.suited(self._coding.real_columns).trainer
-        if fresh:
-            random = stream_from(self.random_state)
-            state, self._seed = trainer.init(self._first_machine(random.child("weights")), random), random.seed
-        else:
-            state = self._going_on(trainer)
-        state, _ = trainer.step(state, Batch(lesson.rows.units(), None, 0, len(lesson.rows), lesson.weights))
+        with self._enough_memory():
+            if fresh:
+                random = stream_from(self.random_state)
+                state, self._seed = trainer.init(self._first_machine(random.child("weights")), random), random.seed
+            else:
+                state = self._going_on(trainer)
+            state, _ = trainer.step(state, Batch(lesson.rows.units(), None, 0, len(lesson.rows), lesson.weights))
         check_finite(state.rbm, type(self).__name__)
         n_iter, curve = (1, []) if fresh else (self.n_iter_, self.learning_curve_)
         return self._keep(Learned(averaged(state) if state.average else state.rbm, state, trainer, n_iter, curve))
+
+    def _enough_memory(self) -> AbstractContextManager[None]:
+        sizes: dict[str, object] = {name: getattr(self, name) for name in ("n_components", "batch_size", "n_chains")}
+        return enough_memory(sizes, "give smaller ones")
 
     def _options(self) -> ContrastiveOptions:
         whole_number("n_components", self.n_components, least=1, remedy="give a number of hidden units such as 256")

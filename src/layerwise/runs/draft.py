@@ -17,6 +17,7 @@ from layerwise.data.rows import Rows
 from layerwise.errors import OptionError
 from layerwise.runs.defaults import defaults_for
 from layerwise.runs.recipe import PLAN_TABLES, DataTable, Recipe, RunTable, model_of
+from layerwise.training.memory import check_parameters
 
 __all__ = ["Draft", "located"]
 
@@ -151,6 +152,15 @@ class Draft:
         if recipe.run.device == "cuda" and not _cuda():
             rule = "needs a CUDA device, and torch finds none here"
             raise OptionError(self._name(("run", "device")), "cuda", rule, "give cpu, or auto to take what there is")
+
+    def check_memory(self, recipe: Recipe, visible: int) -> None:
+        """Refuse layers that cannot fit into this machine, before a folder is made for them.
+
+        Raises
+        ------
+        OptionError
+        """
+        check_parameters(self._name(("training", "hidden")), recipe.training.hidden, visible)
 
     def _copied(self) -> dict[str, Any]:
         tables = dict(self.tables)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from layerwise.data.rows import Dataset
-from layerwise.errors import DataError, Interrupted, OptionError, RunError
+from layerwise.errors import DataError, Interrupted, RunError
 from layerwise.randomness import RandomStream
 from layerwise.runs.division import Division, divide, prepared_sample
 from layerwise.runs.draft import Draft
@@ -44,6 +44,7 @@ from layerwise.runs.watch import Watch
 from layerwise.training.checkpoint import Checkpoints, write_atomically
 from layerwise.training.course import Course
 from layerwise.training.machine_plan import ClassRBMPlan, RBMPlan
+from layerwise.training.memory import enough_memory
 from layerwise.training.pretraining import measure_layer
 from layerwise.training.single_machine import filled, measure_class_machine, moments
 
@@ -54,7 +55,7 @@ TEST_ROWS = 10_000
 
 
 def settle(draft: Draft) -> tuple[Recipe, Dataset, Division]:
-    """Check all that can be known before training: options, data, labels, device.
+    """Check all that can be known before training: options, data, labels, device, memory.
 
     Returns
     -------
@@ -73,6 +74,7 @@ def settle(draft: Draft) -> tuple[Recipe, Dataset, Division]:
     recipe = draft.complete(dataset.train, found)
     draft.check_device(recipe)
     division = _divided(dataset, recipe, 0)
+    draft.check_memory(recipe, division.preparation.n_units)
     if recipe.training.model == ClassRBMPlan.model:
         _check_for_labels(division, dataset)
     return recipe, dataset, division
@@ -170,22 +172,25 @@ class Job:
             Training left the finite numbers.
         StorageError
             A file could not be written; what was written before is intact.
+        OptionError
+            Layers or minibatches need more memory than there is.
         """
         stop = stop or Stop()
         self._since = time.perf_counter()
         try:
-            while self.repeat < self.recipe.run.repeats:
-                self._one_course(display, stop)
-            display.doing("writing the report")
-            return self._report(stop)
+            with enough_memory(self._sizes(), "give smaller ones"):
+                while self.repeat < self.recipe.run.repeats:
+                    self._one_course(display, stop)
+                display.doing("writing the report")
+                return self._report(stop)
         except KeyboardInterrupt:
             raise Interrupted(self.folder.checkpoint_path) from None
-        except (MemoryError, RuntimeError) as problem:
-            # torch says so in words alone.
-            if not isinstance(problem, MemoryError) and "memory" not in str(problem):
-                raise
-            rule = "needs more memory than there is"
-            raise OptionError("hidden", list(self.recipe.training.hidden), rule, "give smaller layers") from problem
+
+    def _sizes(self) -> dict[str, object]:
+        """What decides how much memory training needs."""
+        plan = self.recipe.training
+        names = [name for name in ("hidden", "batch_size", "chains") if hasattr(plan, name)]
+        return {name: getattr(plan, name) for name in names}
 
     def _one_course(self, display: Display, stop: Stop) -> None:
         repeat, run = self.repeat, self.recipe.run

@@ -1,0 +1,35 @@
+"""An estimator that asks for more memory than there is names the parameters that decide it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from layerwise import RBM, BernoulliRBM, DBNClassifier, GaussianRBM
+from layerwise.errors import OptionError
+
+ROWS = np.random.default_rng(0).random((30, 5))
+CLASSES = np.arange(30) % 2
+
+
+@pytest.mark.parametrize("size", [10**12, 10**20])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("kind", [BernoulliRBM, RBM, GaussianRBM])
+def test_machines(kind: Any, method: str, size: int) -> None:
+    with pytest.raises(OptionError, match=rf"n_components, batch_size.* = \[{size}, 10.*: needs more memory than"):
+        getattr(kind(size), method)(ROWS)
+
+
+def test_chains() -> None:
+    with pytest.raises(OptionError, match=r"batch_size = \[4, 1000000000000\]: needs more memory"):
+        BernoulliRBM(4, batch_size=10**12).fit(ROWS)
+    with pytest.raises(OptionError, match=r"n_chains = \[4, 10, 1000000000000\]: needs more memory"):
+        RBM(4, n_chains=10**12).fit(ROWS)
+
+
+@pytest.mark.parametrize("size", [10**12, 10**20])
+def test_stacks(size: int) -> None:
+    with pytest.raises(OptionError, match=rf"hidden, batch_size = \[\(4, {size}\), 10\]: needs more memory"):
+        DBNClassifier((4, size)).fit(ROWS, CLASSES)
