@@ -18,6 +18,7 @@ from layerwise.runs.findings import (
     Curve,
     Findings,
     LayerFinding,
+    LikelihoodFinding,
     Mistake,
     Plane,
     Score,
@@ -81,11 +82,35 @@ def unlabelled(findings: Findings) -> Findings:
     )  # fmt: skip
 
 
+def a_likelihood(**other: float | str | bool) -> LikelihoodFinding:
+    given: dict[str, float | str | bool] = {
+        "mean": -24.757, "standard_error": 0.174, "log_partition": 100.124, "log_partition_error": 0.002,
+        "lower": -24.791, "upper": -24.757, "method": "ais", "rows": 359, "left_out": 0, "independent": -27.082,
+        "bits": False,
+    }  # fmt: skip
+    return LikelihoodFinding(**(given | other))  # pyright: ignore[reportArgumentType]
+
+
+def machine(shape: tuple[int, int] | None, model: str = "rbm") -> Findings:
+    """Findings of a single machine: of one layer, without a network beside it."""
+    found = example(shape, hidden=(20,))
+    kept = replace(
+        found, model=model, curves=found.curves[:1], samples=None, visible=found.visible if shape else "mixed",
+        scores=(Score(THIS_NETWORK, [0.94]), Score(BASELINE, [0.95])),
+    )  # fmt: skip
+    if model == "class-rbm":
+        return kept
+    return replace(unlabelled(replace(kept, curves=found.curves[:3])), likelihoods=(a_likelihood(),))
+
+
 CASES = {
     "pictures": lambda: example((8, 8)),
     "table": lambda: example(None),
     "unlabelled pictures": lambda: unlabelled(example((8, 8))),
     "unlabelled table": lambda: unlabelled(example(None)),
+    "machine of pictures": lambda: machine((8, 8)),
+    "machine of a table": lambda: machine(None),
+    "machine of classes": lambda: machine((8, 8), "class-rbm"),
     "bare": lambda: Findings(
         "bare", "nothing", 10, 4, 0, 0, "bernoulli", (LayerFinding(3, 1.0, math.nan),), "[run]\n", "layerwise train x"
     ),
@@ -281,3 +306,64 @@ def test_numbers_have_three_digits_that_mean_something() -> None:
     ]  # fmt: skip
     assert [signed(share) for share in (0.0123, -0.0123, 0.00001, -0.00001)] == ["+1.2", "−1.2", "0.0", "0.0"]
     assert percent(math.nan) == "–"
+
+
+NOT_OF_A_MACHINE = ("retraining", "layer by layer", "each layer", "First-layer", "network", "fine-tun", "Fine-tun")
+
+
+@pytest.mark.parametrize("case", ["machine of pictures", "machine of a table", "machine of classes"])
+def test_a_machine_is_no_network_and_was_not_pretrained(case: str) -> None:
+    text = rendered(case)
+    assert not [words for words in NOT_OF_A_MACHINE if words in text]
+    assert "What the machine learned" in text
+    assert "layer" not in re.sub("layerwise", "", text)
+
+
+def test_a_network_is_no_machine() -> None:
+    text = rendered("pictures")
+    assert "What pretraining was worth" in text
+    assert all(
+        word in text for word in ("What each layer learned", "First-layer filters", "Pretraining, layer by layer")
+    )
+    assert not {"machine", "likelihood", "chains", "columns", "filling"} & set(sections(text))
+
+
+def test_a_machine_of_classes_is_compared_with_logistic_regression() -> None:
+    text = rendered("machine of classes")
+    assert "How well it classifies" in text
+    assert "This machine" in text
+    assert "Logistic regression" in text
+    assert "likelihood" not in sections(text)
+
+
+def test_an_annealed_likelihood_has_both_sides_and_independent_columns_beside_it() -> None:
+    text = rendered("machine of pictures")
+    assert "−24.76 ± 0.17" in text
+    for figure in ("between −24.79 and −24.76", "−27.08", "+2.32", "100.12 ± 0.00"):
+        assert figure in text
+    assert "not to be relied on" not in text
+
+
+def test_sides_that_lie_apart_are_said_to() -> None:
+    found = replace(machine((8, 8)), likelihoods=(a_likelihood(lower=-34.757),))
+    assert "lie 10.00 nats apart, so the figure is not to be relied on" in render(found)
+
+
+def test_an_exact_likelihood_has_no_sides() -> None:
+    found = replace(machine(None), likelihoods=(a_likelihood(method="exact", left_out=12),))
+    text = render(found)
+    assert "This is exact" in text
+    assert "log Z, exact" in text
+    assert "Annealed" not in text
+    assert "12 test rows were left out because a value is missing" in text
+
+
+def test_repeats_have_a_likelihood_each() -> None:
+    found = replace(machine((8, 8)), likelihoods=(a_likelihood(), a_likelihood(mean=-25.757)))
+    text = render(found)
+    assert "−25.26\u00a0±\u00a00.71" in text
+    assert "Repeat 2, nats a row" in text
+
+
+def test_a_likelihood_that_was_not_measured_is_a_sentence() -> None:
+    assert "every test row misses a value" in render(replace(machine((8, 8)), likelihoods=()))

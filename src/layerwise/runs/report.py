@@ -42,6 +42,7 @@ def render(findings: Findings) -> str:
 
     from layerwise.plots.colours import NEGATIVE, POSITIVE, SERIES, WRONG
     from layerwise.runs import report_figures as figures
+    from layerwise.runs.report_likelihood import likelihood
     from layerwise.runs.report_pictures import pictures
 
     environment = Environment(
@@ -62,6 +63,7 @@ def render(findings: Findings) -> str:
         comparisons=_comparisons(findings),
         score_lines=[_score_line(findings, score) for score in findings.scores],
         layer_lines=list(_layer_lines(findings)),
+        likelihood=likelihood(findings),
         visible_scale=_VISIBLE_SCALES.get(findings.visible, ""),
         layer_charts=figures.layer_charts(findings),
         tuning=figures.tuning_charts(findings),
