@@ -108,3 +108,13 @@ def test_lessons_hold_measured_rows_of_each_part() -> None:
     assert lessons.labelled.n_rows == 100
     assert lessons.labelled_sample is not None
     assert lessons.labelled_sample[1].tolist().count(0) == 50
+
+
+def test_a_share_that_leaves_no_row_to_watch_is_named() -> None:
+    labels = np.arange(100) % 10
+    with pytest.raises(OptionError, match=r"test_share = 0\.9999999: leaves 10 rows to learn from, one a class"):
+        divide(dataset(100, labels), table(test_share=0.9999999), "gaussian", 0)
+    own = numbered(10, np.arange(10))
+    with pytest.raises(OptionError, match=r"monitoring_rows = 1000: leaves 10 rows .* give monitoring_rows = 0"):
+        divide(dataset(10, np.arange(10), own), table(), "gaussian", 0)
+    assert divide(dataset(100, labels), table(test_share=0.9999999, monitoring_rows=0), "gaussian", 0).monitored is None

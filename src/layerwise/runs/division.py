@@ -104,7 +104,7 @@ def divide(dataset: Dataset, table: DataTable, visible: str, seed: int) -> Divis
     DataError
         Where there are too few rows, or labels of one class only.
     OptionError
-        Where more labels are asked for than there are, or fewer than classes.
+        Where more labels are asked for than there are, or fewer than classes; where the test leaves a row a class.
     """
     random = RandomStream(seed)
     learning, test = dataset.train, dataset.test
@@ -115,7 +115,10 @@ def divide(dataset: Dataset, table: DataTable, visible: str, seed: int) -> Divis
         learning, test = split(learning, table.test_share, random.child("test"))
     monitored = None
     if (count := min(table.monitoring_rows, len(learning) // 10)) > 0:
-        learning, monitored = split(learning, count / len(learning), random.child("monitored"))
+        try:
+            learning, monitored = split(learning, count / len(learning), random.child("monitored"))
+        except DataError as problem:
+            raise _none_to_watch(dataset, table, len(learning)) from problem
     if table.labels != "all":
         try:
             learning = keep_labels(learning, table.labels, random.child("labels"))
@@ -154,6 +157,14 @@ def _some(rows: Rows, random: RandomStream) -> Rows:
     if len(rows) <= MEASURED_ROWS:
         return rows
     return rows.select(np.sort(random.permutation(len(rows)).numpy()[:MEASURED_ROWS]))
+
+
+def _none_to_watch(dataset: Dataset, table: DataTable, left: int) -> OptionError:
+    """The rows that are left to learn from are the last ones of their classes."""
+    name = "monitoring_rows" if dataset.test is not None else "test_share"
+    rule = f"leaves {left} rows to learn from, one a class, and none that can be only watched"
+    remedy = "give monitoring_rows = 0" if dataset.test is not None else "give a smaller share, such as 0.2"
+    return OptionError(name, getattr(table, name), rule, remedy)
 
 
 def _check_classes(learning: Rows, name: str) -> None:
