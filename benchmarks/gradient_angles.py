@@ -5,9 +5,10 @@
 
 Black and white 8 × 8 digits and 10 hidden units: the model's expectations are sums over 1,024 states. Each method
 trains a machine of its own on whole passes; at every measurement the angle between the step that it takes and the exact
-gradient at the same place is written down, with the exact log-likelihood. So that what is seen is bias and not noise,
-the data phase is exact and the model's is an average over 17,970 (CD: the rows, ten times) or 10,000 chains. Writes
-docs/images/gradient_angles.png beside the JSON.
+gradient at the same place is written down, with the exact log-likelihood. The data phase is exact and the model's is an
+average over 17,970 (CD: the rows, ten times) or 10,000 chains; the same step with as many samples drawn exactly from
+the machine is the control: as the gradient vanishes, their noise alone turns it. Writes docs/images/gradient_angles.png
+beside the JSON.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import copy
 import math
 import statistics
+from dataclasses import replace
 from typing import Any
 
 import environment
@@ -23,18 +25,19 @@ import torch
 from sklearn.datasets import load_digits
 
 from layerwise.data import Batch
-from layerwise.energy import RBM, bernoulli_rbm, exact_gradient, log_likelihood
+from layerwise.energy import RBM, bernoulli_rbm, exact_gradient, exact_sample, log_likelihood
 from layerwise.randomness import RandomStream
 from layerwise.training.contrastive import ContrastiveLearning
 
-HIDDEN, STEPS, EVERY, REPEATED = 10, 3000, 100, 10
+HIDDEN, STEPS, EVERY, REPEATED, CHAINS = 10, 2000, 100, 10, 10_000
 RATE = 0.2
 METHODS: dict[str, dict[str, Any]] = {
     "CD-1": {"method": "cd", "steps": 1},
     "CD-10": {"method": "cd", "steps": 10},
-    "PCD-1": {"method": "pcd", "steps": 1, "chains": 10_000},
-    "tempering, 10 temperatures": {"method": "pt", "steps": 1, "chains": 1_000, "temperatures": 10},
+    "PCD-1": {"method": "pcd", "steps": 1, "chains": CHAINS},
+    "tempering, 5 temperatures": {"method": "pt", "steps": 1, "chains": CHAINS, "temperatures": 5},
 }
+CONTROL = "exact samples"
 
 
 def angle(rbm: RBM, moved: RBM, rows: torch.Tensor) -> float:
@@ -62,7 +65,12 @@ def course(options: dict[str, Any], rows: torch.Tensor, seed: int) -> list[dict[
             # A step of a copy, on rows repeated where the model's rows start at them: each repetition draws anew.
             tried, _ = trainer.step(copy.deepcopy(state), Batch(many, None, 0, len(many)))
             nats = log_likelihood(state.rbm, rows, method="exact").mean
-            measured.append({"step": number, "angle": angle(state.rbm, tried.rbm, rows), "nats": nats})
+            found = {"step": number, "angle": angle(state.rbm, tried.rbm, rows), "nats": nats}
+            if options["method"] == "pcd":
+                h = exact_sample(state.rbm, CHAINS, random.child(f"control {number}"))[1]
+                control, _ = trainer.step(replace(copy.deepcopy(state), chains=h), Batch(rows, None, 0, len(rows)))
+                found[CONTROL] = angle(state.rbm, control.rbm, rows)
+            measured.append(found)
         state, _ = trainer.step(state, Batch(rows, None, 0, len(rows)))
     return measured
 
@@ -82,9 +90,16 @@ def draw(result: dict[str, Any]) -> None:
             axes.fill_between(
                 steps, list(map(min, *curves)), list(map(max, *curves)), color=colour.light, alpha=0.2, linewidth=0
             ) if len(curves) > 1 else None
+    courses = result["courses"]["PCD-1"]
+    floor = [statistics.mean(point[CONTROL] for point in at) for at in zip(*courses, strict=True)]
+    left.plot(
+        [point["step"] for point in courses[0]], floor, color="0.5", linestyle="--", label="PCD-1 with exact samples"
+    )
     left.set(xlabel="step", ylabel="angle to the exact gradient, degrees", ylim=(0, None))
     right.set(xlabel="step", ylabel="exact log-likelihood, nats a row")
-    left.legend(frameon=False)
+    figure.legend(
+        *left.get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False, fontsize="small"
+    )
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(environment.FOLDER.parent / "docs" / "images" / "gradient_angles.png", dpi=150)
@@ -94,13 +109,15 @@ def table(result: dict[str, Any]) -> str:
     """The Markdown of the results."""
     courses = result["courses"]
     shown = [0, 100, 300, 1000, STEPS]
+    controls = [[{**point, "angle": point[CONTROL]} for point in one] for one in courses["PCD-1"]]
+    rows = {**courses, "PCD-1's machine, with exact samples": controls}
     lines = [
         "| angle to the exact gradient, degrees | "
         + " | ".join(f"step {step:,}" for step in shown)
         + " | nats at the end |",
         "| --- |" + " ---: |" * (len(shown) + 1),
     ]
-    for name, of_seeds in courses.items():
+    for name, of_seeds in rows.items():
         cells: list[str] = []
         for step in shown:
             angles = [point["angle"] for one in of_seeds for point in one if point["step"] == step]

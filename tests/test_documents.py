@@ -20,6 +20,16 @@ def test_the_readmes_python_runs_and_learns() -> None:
     assert float(done.stdout) > 0.85
 
 
+GUIDES = [page for page in PAGES if page.parent.name == "docs" and "```python" in page.read_text()]
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
+def test_the_python_of_every_guide_runs(page: Path) -> None:
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_every_table_is_that_of_its_results() -> None:
     command = [sys.executable, str(ROOT / "benchmarks" / "tables.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
