@@ -121,9 +121,27 @@ def test_a_recipes_mistake_names_file_table_and_key(layerwise: Command) -> None:
     refused(layerwise("train", "mine.toml"), "mine.toml, [training] hiden", "did you mean 'hidden'?")
 
 
-def test_divergence_is_one_line(layerwise: Command, tiny: tuple[str, ...]) -> None:
-    done = layerwise("train", *tiny, "--learning-rate", 1e30, "--out", "run")
-    refused(done, "layer 1: ", "lower the learning rate")
+@pytest.mark.parametrize("model", ["dbn", "rbm", "class-rbm"])
+def test_divergence_is_one_line_that_says_what_to_run(layerwise: Command, model: str) -> None:
+    short = ("--hidden", 5, "--batch-size", 200, "--device", "cpu", "--epochs", 1)
+    done = layerwise("train", "--model", model, *short, "--learning-rate", 1e30, "--out", "run")
+    refused(done, "lower the learning rate", "layerwise train run/recipe.toml --learning-rate 1e+29")
+    shown = layerwise("show", "run")
+    assert shown.code == 0
+    assert "diverged: " in shown.out
+    assert shown.out.endswith("layerwise train run/recipe.toml --learning-rate 1e+29\n")
+    refused(layerwise("resume", "run"), "lower the learning rate", "--learning-rate 1e+29")
+    assert Path("run/metrics.jsonl").read_text().count("diverged") == 1
+    if model == "dbn":
+        again = layerwise("train", "run/recipe.toml", "--learning-rate", 0.01, "--out", "again")
+        assert (again.code, again.err) == (0, "")
+
+
+def test_fine_tuning_that_diverges_has_its_own_rate(layerwise: Command) -> None:
+    text = '[data]\nsource = "digits"\n[training]\nhidden = [5]\nepochs = 1\nfine_tune_learning_rate = 1e38\n'
+    Path("mine.toml").write_text(text)
+    done = layerwise("train", "mine.toml", "--out", "run")
+    refused(done, "a smaller fine_tune_learning_rate in a copy of the recipe", "layerwise train run/recipe.toml")
 
 
 @pytest.mark.parametrize(("command", "method"), [("evaluate", "measure"), ("transform", "codes")])

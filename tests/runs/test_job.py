@@ -233,7 +233,11 @@ def test_divergence_is_said_and_the_checkpoint_stays(tmp_path: Path, new_job: Ne
     job = new_job(tmp_path / "run", training={"learning_rate": 1e30})
     with pytest.raises(DivergenceError, match=r"layer 1: .* lower the learning rate"):
         job.run(Display())
-    assert go_on(job.folder).repeat == 0
+    said = Metrics.read(job.folder.metrics_path).diverged
+    assert said is not None
+    assert said.startswith("layer 1: ")
+    resumed = go_on(job.folder)
+    assert (resumed.repeat, resumed.metrics.diverged) == (0, None)  # until it diverges again
 
 
 def test_layers_that_fit_into_no_memory_are_said_before(tiny_draft: Callable[..., Draft]) -> None:

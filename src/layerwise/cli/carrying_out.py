@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from layerwise.cli.terminal import console, say, tell
-from layerwise.errors import Interrupted
+from layerwise.errors import DivergenceError, Interrupted
 
 if TYPE_CHECKING:
+    from layerwise.runs.folder import RunFolder
     from layerwise.runs.job import Job
+    from layerwise.runs.recipe import Recipe
 
-__all__ = ["Stopped", "carry_out"]
+__all__ = ["Stopped", "carry_out", "way_out"]
 
 _BY_SIGNAL = 128
 
@@ -31,6 +33,8 @@ def carry_out(make: Callable[[], Job]) -> None:
     ------
     Stopped
         By a signal.
+    DivergenceError
+        With what to run next.
     """
     from layerwise.runs.progress import display_on
     from layerwise.runs.stopping import StopOnSignals
@@ -48,9 +52,19 @@ def carry_out(make: Callable[[], Job]) -> None:
         except Interrupted:
             line = f"stopped, and a checkpoint is written; go on with: layerwise resume {run}"
             raise Stopped(line, _BY_SIGNAL + (stop.signal or 0)) from None
+        except DivergenceError as problem:
+            raise DivergenceError(f"{problem}; {way_out(str(problem), job.recipe, job.folder)}") from problem
     for table in result_tables(job.results):
         screen.print(table)
     tell(screen, verdict(findings))
     say()
     say(f"report: {job.folder.report_path}")
     say(f"        {job.folder.report_path.absolute().as_uri()}")
+
+
+def way_out(diverged: str, recipe: Recipe, folder: RunFolder) -> str:
+    """What to do about a run that left the finite numbers in the stage that ``diverged`` begins with."""
+    again = f"layerwise train {folder.recipe_path}"
+    if diverged.startswith(("fine-tuning", "without pretraining")):
+        return f"give a smaller fine_tune_learning_rate in a copy of the recipe, and run it as: {again}"
+    return f"a new run with a tenth of the rate: {again} --learning-rate {recipe.training.learning_rate / 10:g}"

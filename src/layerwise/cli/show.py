@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from layerwise.cli.carrying_out import way_out
 from layerwise.cli.terminal import console, say, tell
 from layerwise.errors import RunError
 
@@ -73,6 +74,8 @@ def _state(recipe: Recipe, metrics: Metrics, done: int, folder: RunFolder) -> st
     repeats = recipe.run.repeats
     if done == repeats and folder.report_path.is_file():
         return f"finished; report: {folder.report_path}"
+    if metrics.diverged is not None:
+        return f"diverged: {metrics.diverged}; {way_out(metrics.diverged, recipe, folder)}"
     go_on = f"go on with: layerwise resume {folder.path}"
     if done == repeats:
         return f"all is learned, the report is not written; {go_on}"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from layerwise.data.rows import Dataset
-from layerwise.errors import DataError, Interrupted, RunError
+from layerwise.errors import DataError, DivergenceError, Interrupted, RunError
 from layerwise.randomness import RandomStream
 from layerwise.runs.division import Division, divide, prepared_sample
 from layerwise.runs.draft import Draft
@@ -169,7 +169,7 @@ class Job:
         Interrupted
             ``stop`` was asked; the checkpoint is written.
         DivergenceError
-            Training left the finite numbers.
+            Training left the finite numbers; the last line of the metrics says so.
         StorageError
             A file could not be written; what was written before is intact.
         OptionError
@@ -185,6 +185,9 @@ class Job:
                 return self._report(stop)
         except KeyboardInterrupt:
             raise Interrupted(self.folder.checkpoint_path) from None
+        except DivergenceError as problem:
+            self.metrics.append({"repeat": self.repeat, "diverged": str(problem)})
+            raise
 
     def _sizes(self) -> dict[str, object]:
         """What decides how much memory training needs."""

@@ -1,7 +1,8 @@
 """``metrics.jsonl``: what was measured, one JSON object a line, in the order in which it happened.
 
 A line of an epoch has ``repeat``, ``stage``, ``epoch`` (from 1), the measures, ``rows_per_second`` and ``seconds``
-(of training so far, over all sittings). A line with ``result`` closes each repeat. What could not be measured is null.
+(of training so far, over all sittings). A line with ``result`` closes each repeat; one with ``diverged`` says how
+training left the finite numbers. What could not be measured is null.
 """
 
 from __future__ import annotations
@@ -89,6 +90,11 @@ class Metrics:
             reason = problem.strerror or problem
             raise StorageError(f"cannot write {self.path}: {reason}; the last checkpoint is intact") from problem
         self.lines.append(clean)
+
+    @property
+    def diverged(self) -> str | None:
+        """How training left the finite numbers, where that is how it ended."""
+        return self.lines[-1].get("diverged") if self.lines else None
 
     def results(self) -> list[dict[str, Any]]:
         """Result of each repeat that is done."""

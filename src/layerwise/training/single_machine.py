@@ -26,7 +26,7 @@ from layerwise.training.contrastive import ContrastiveLearning, ContrastiveState
 from layerwise.training.held_out import pseudo_log_likelihood
 from layerwise.training.phases import complete
 from layerwise.training.schedules import Linear
-from layerwise.training.vigilance import diagnose
+from layerwise.training.vigilance import diagnose, diagnose_growth
 from layerwise.units import BernoulliUnits, UnitKind, kind_from
 
 __all__ = [
@@ -198,7 +198,15 @@ class OneClassMachine:
         labelled: tuple[Tensor, Tensor] | None,
         title: str,
     ) -> ClassInfo:
-        """Measure the machine; nothing is changed."""
+        """Measure the machine; nothing is changed.
+
+        Raises
+        ------
+        DivergenceError
+            Parameters are no numbers, or couplings explode.
+        """
+        if (growth := diagnose_growth(state.rbm)) is not None:
+            raise DivergenceError(f"{title}: {growth}; what was saved before is intact")
         return measure_class_machine(state.rbm, rows, held_out, labelled)
 
 

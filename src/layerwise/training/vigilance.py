@@ -24,7 +24,7 @@ from layerwise.training.contrastive import ContrastiveLearning
 from layerwise.training.contrastive_state import ContrastiveState
 from layerwise.training.contrastive_tree import snapshot
 
-__all__ = ["Symptom", "TrainingWarning", "Vigilance", "diagnose"]
+__all__ = ["Symptom", "TrainingWarning", "Vigilance", "diagnose", "diagnose_growth"]
 
 LARGE, GROWTH, LARGEST = 10.0, 10.0, 1000.0
 """A coupling of 10 nats decides for its unit alone. Couplings explode where one is above that and their norm has grown
@@ -72,14 +72,10 @@ def diagnose(
         The fatal ones first.
     """
     rbm = state.rbm
-    for name, parameter in rbm.named_parameters():
-        if not bool(torch.isfinite(parameter).all()):
-            return [Symptom(f"{name} left the finite numbers", _cause_of_growth(rbm), True)]
-    found: list[Symptom] = []
-    largest, norm = float(rbm.weights.abs().max()), _norm(rbm)
-    grown = norm_before is not None and norm > GROWTH * norm_before and largest > LARGE
-    if grown or largest > LARGEST:
-        found.append(Symptom(f"the couplings explode (the largest is {largest:.3g})", _cause_of_growth(rbm), True))
+    growth = diagnose_growth(rbm, norm_before)
+    if growth is not None and not all(bool(torch.isfinite(parameter).all()) for parameter in rbm.parameters()):
+        return [growth]  # nothing else can be looked at
+    found = [] if growth is None else [growth]
     chains = chains_of(state)
     if rows_before is not None and chains is not None and chains.numel() >= FEWEST and torch.equal(chains, rows_before):
         cause = "couplings too large for Gibbs steps: lower the learning rate, raise weight_decay, or take method 'pt'"
@@ -92,6 +88,25 @@ def diagnose(
         if 2 * (dead + on) > units:
             found.append(Symptom(what, cause, dead + on == units))
     return sorted(found, key=lambda symptom: not symptom.fatal)
+
+
+def diagnose_growth(rbm: RBM, norm_before: float | None = None) -> Symptom | None:
+    """Parameters that are no numbers, or couplings that explode; both are fatal.
+
+    Parameters
+    ----------
+    rbm : RBM
+    norm_before : float, optional
+        Of the couplings, an epoch ago.
+    """
+    for name, parameter in rbm.named_parameters():
+        if not bool(torch.isfinite(parameter).all()):
+            return Symptom(f"{name} left the finite numbers", _cause_of_growth(rbm), True)
+    largest = float(rbm.weights.abs().max())
+    grown = norm_before is not None and _norm(rbm) > GROWTH * norm_before and largest > LARGE
+    if grown or largest > LARGEST:
+        return Symptom(f"the couplings explode (the largest is {largest:.3g})", _cause_of_growth(rbm), True)
+    return None
 
 
 def _norm(rbm: RBM) -> float:
