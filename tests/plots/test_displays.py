@@ -9,11 +9,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from layerwise.plots import (
+    AutocorrelationDisplay,
     CodesDisplay,
     ConfusionDisplay,
     FiltersDisplay,
     HeatMapDisplay,
     LearningCurvesDisplay,
+    MarginalDisplay,
     ReconstructionsDisplay,
     SamplesDisplay,
 )
@@ -29,6 +31,10 @@ DISPLAYS = [
     LearningCurvesDisplay({HOSTILE: ([1, 2, 3], [3.0, float("nan"), 1.0]), "b": ([1, 2], [1.0, 1.0])}, HOSTILE),
     LearningCurvesDisplay({"one epoch": ([1], [0.5])}, "accuracy", percent=True),
     LearningCurvesDisplay({"nothing": ([1], [float("nan")])}, "gap"),
+    AutocorrelationDisplay([1.0, 0.5, -0.2], 1.5),
+    AutocorrelationDisplay([1.0], float("inf")),
+    MarginalDisplay([HOSTILE, "b"], [0.25, 0.75], [0.0, 1.0]),
+    MarginalDisplay([0.0, 1.0, 2.0], [0.25, 0.75], [0.0, 0.0]),
     CodesDisplay(RANDOM.normal(size=(20, 2)), np.arange(20) % 4 - 1, ["a", HOSTILE, "c"]),
     CodesDisplay(RANDOM.normal(size=(20, 2))),
     CodesDisplay(np.zeros((3, 2)), np.zeros(3, dtype=np.int64), ["only"]),

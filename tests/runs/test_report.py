@@ -10,13 +10,19 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from layerwise.plots.mosaic import signed_scale
 from layerwise.runs import report_figures
 from layerwise.runs.findings import (
     BASELINE,
     THIS_NETWORK,
     WITHOUT_PRETRAINING,
+    Chains,
+    ColumnMarginal,
     Curve,
+    FilledCell,
+    Filling,
     Findings,
+    Forgetting,
     LayerFinding,
     LikelihoodFinding,
     Mistake,
@@ -98,8 +104,23 @@ def machine(shape: tuple[int, int] | None, model: str = "rbm") -> Findings:
         found, model=model, curves=found.curves[:1], samples=None, visible=found.visible if shape else "mixed",
         scores=(Score(THIS_NETWORK, [0.94]), Score(BASELINE, [0.95])),
     )  # fmt: skip
+    random = np.random.default_rng(1)
+    forgetting = Forgetting(4.25, 0.5, 2350.0, 10, 1000, [0.8**lag for lag in range(100)])
+    kept = replace(kept, forgetting=forgetting)
+    if shape is not None:
+        rows = random.random((12, shape[0] * shape[1]))
+        kept = replace(kept, chains=Chains("noise", {1: rows, 10: rows, 1000: rows}))
+        filling = Filling(0.5, 0.25, 0.75, (), rows, np.where(rows < 0.5, np.nan, rows), rows)
+    else:
+        marginals = (
+            ColumnMarginal(HOSTILE, "gaussian", (0.0, 1.0, 2.0), [0.25, 0.75], [0.5, 0.5]),
+            ColumnMarginal("colour", "categorical", (HOSTILE, "blue"), [0.3, 0.7], [0.3, 0.7]),
+        )
+        kept = replace(kept, marginals=marginals)
+        filling = Filling(0.2, 0.25, 0.75, (FilledCell(3, HOSTILE, HOSTILE, "blue"),))
     if model == "class-rbm":
         return kept
+    kept = replace(kept, filling=filling)
     return replace(unlabelled(replace(kept, curves=found.curves[:3])), likelihoods=(a_likelihood(),))
 
 
@@ -367,3 +388,42 @@ def test_repeats_have_a_likelihood_each() -> None:
 
 def test_a_likelihood_that_was_not_measured_is_a_sentence() -> None:
     assert "every test row misses a value" in render(replace(machine((8, 8)), likelihoods=()))
+
+
+def test_chains_are_looked_at_several_times_and_their_memory_is_told() -> None:
+    text = rendered("machine of pictures")
+    alts = [attributes["alt"] for attributes in Page(text).all("img")]
+    assert [alt for alt in alts if "chains" in (alt or "")] == [
+        "12 chains after 1 step", "12 chains after 10 steps", "12 chains after 1,000 steps",
+    ]  # fmt: skip
+    assert "autocorrelation time is 4.25\u00a0±\u00a00.50 steps" in text
+    assert "all 10,000 states together are worth 2,350" in text
+    assert "Autocorrelation of the free energy" in text
+
+
+def test_chains_that_never_moved_have_no_curve() -> None:
+    stuck = Forgetting(math.inf, math.nan, 0.0, 10, 1000, [math.nan] * 100)
+    text = render(replace(machine((8, 8)), forgetting=stuck))
+    assert "it did not move" in text
+    assert "Autocorrelation of the free energy" not in text
+
+
+def test_pictures_are_filled_in_and_columns_are_drawn_beside_the_data() -> None:
+    common = ["machine", "likelihood", "curves", "filters", "reconstructions", "chains"]
+    assert sections(rendered("machine of pictures")) == [*common, "filling", "codes", "facts", "recipe"]
+    assert sections(rendered("machine of a table")) == [*common, "columns", "filling", "codes", "facts", "recipe"]
+    assert "12 pictures: hidden" in rendered("machine of pictures")
+
+
+def test_a_table_has_its_columns_by_name_and_some_of_its_filled_cells() -> None:
+    text = rendered("machine of a table")
+    escaped = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&#34;&amp;$\\frac{1}$"
+    assert f'<p class="title">{escaped} <span class="soft">25.0\u00a0% apart</span></p>' in text
+    assert '<p class="title">colour <span class="soft">0.0\u00a0% apart</span></p>' in text
+    assert f'<tr><th scope="row">3</th><td>{escaped}</td><td>{escaped}</td><td>blue</td></tr>' in text
+
+
+def test_a_value_that_is_missing_does_not_change_the_colours_of_the_others() -> None:
+    whole = np.array([[1.0, -3.0], [2.0, 1.0]])
+    rows = np.concatenate([whole, [[np.nan, np.nan]]])
+    assert signed_scale(rows) == signed_scale(whole)

@@ -74,7 +74,8 @@ def drawn_on_black(pictures: Float[np.ndarray, "picture height width"]) -> bool:
 
 def signed_scale(values: Float[np.ndarray, "row column"]) -> float:
     """What gets the full colour: the size that one number in 500 exceeds, for a single one must not pale the rest."""
-    size = float(np.quantile(np.abs(values), 0.998)) if values.size else 0.0
+    known = values[np.isfinite(values)]
+    size = float(np.quantile(np.abs(known), 0.998)) if known.size else 0.0
     return size if size > 0 else 1.0
 
 

@@ -43,6 +43,7 @@ def render(findings: Findings) -> str:
     from layerwise.plots.colours import NEGATIVE, POSITIVE, SERIES, WRONG
     from layerwise.runs import report_figures as figures
     from layerwise.runs.report_likelihood import likelihood
+    from layerwise.runs.report_machine import MachineFigures, machine_figures
     from layerwise.runs.report_pictures import pictures
 
     environment = Environment(
@@ -55,6 +56,8 @@ def render(findings: Findings) -> str:
     )
     environment.filters.update(number=number, percent=percent, signed=signed, unbroken=unbroken)
     ours = findings.score(THIS_NETWORK)
+    shown = pictures(findings)
+    on_black = shown is not None and shown.on_black
     return environment.get_template("report.html.j2").render(
         findings=findings,
         verdict=verdict(findings),
@@ -68,7 +71,8 @@ def render(findings: Findings) -> str:
         layer_charts=figures.layer_charts(findings),
         tuning=figures.tuning_charts(findings),
         tuning_lines=figures.tuning_legend(findings),
-        pictures=pictures(findings),
+        pictures=shown,
+        seen=MachineFigures() if findings.model == "dbn" else machine_figures(findings, on_black),
         heat_maps=figures.heat_maps(findings),
         codes=figures.code_charts(findings),
         legend=figures.class_legend(findings),

@@ -12,7 +12,7 @@ from layerwise.plots import FiltersDisplay, ReconstructionsDisplay, SamplesDispl
 from layerwise.plots.mosaic import png
 from layerwise.runs.findings import Findings, Mistake
 
-__all__ = ["Picture", "Pictures", "pictures"]
+__all__ = ["Picture", "Pictures", "picture_of", "pictures"]
 
 _WIDEST = 660
 _MISTAKE = 84
@@ -53,26 +53,26 @@ def pictures(findings: Findings) -> Pictures | None:
         if findings.model != "dbn":
             lines = dict(zip(("Input", "Given back"), lines.values(), strict=False))
         reconstructions = {
-            name: _picture(line, f"{len(findings.inputs)} rows: {name.lower()}") for name, line in lines.items()
+            name: picture_of(line, f"{len(findings.inputs)} rows: {name.lower()}") for name, line in lines.items()
         }
     filters, scale = None, 0.0
     if findings.filters is not None:
         weights = FiltersDisplay(findings.filters, shape)
         units = "first-layer units" if findings.model == "dbn" else "hidden units"
-        filters = _picture(weights.rgba(), f"Weights of {len(findings.filters)} {units}, one square each")
+        filters = picture_of(weights.rgba(), f"Weights of {len(findings.filters)} {units}, one square each")
         scale = weights.scale
     samples = None
     if findings.samples is not None:
         drawn = SamplesDisplay(findings.samples, shape, on_black if findings.inputs is not None else None)
-        samples = _picture(drawn.rgba(), f"{len(findings.samples)} pictures drawn by the network")
+        samples = picture_of(drawn.rgba(), f"{len(findings.samples)} pictures drawn by the network")
     mistakes: list[tuple[Picture, Mistake]] = []
     for mistake in findings.mistakes:
         row = SamplesDisplay(mistake.row[None], shape, on_black)
-        mistakes.append((_picture(row.rgba(), f"Row {mistake.index}, of class {mistake.true}", _MISTAKE), mistake))
+        mistakes.append((picture_of(row.rgba(), f"Row {mistake.index}, of class {mistake.true}", _MISTAKE), mistake))
     return Pictures(on_black, filters, scale, reconstructions, samples, mistakes)
 
 
-def _picture(rgba: UInt8[np.ndarray, "tall wide 4"], alt: str, widest: int = _WIDEST) -> Picture:
+def picture_of(rgba: UInt8[np.ndarray, "tall wide 4"], alt: str, widest: int = _WIDEST) -> Picture:
     """A picture in whole multiples of its pixels, so that none is wider than another."""
     tall, wide = rgba.shape[:2]
     times = max(1, widest // wide)
