@@ -54,6 +54,31 @@ def test_a_signal_stops_with_a_checkpoint_and_resume_goes_on_to_the_same_bits(
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == whole
 
 
+@pytest.mark.parametrize("model", ["rbm", "class-rbm"])
+def test_a_machine_goes_on_to_the_same_bits(
+    tmp_path: Path, layerwise: Any, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    monkeypatch.setattr("layerwise.runs.machine_portrait.CHAIN_TIMES", (1, 2))
+    for name, value in (("STEPS", 20), ("BURN_IN", 1), ("CHAINS", 5)):
+        monkeypatch.setattr(f"layerwise.runs.machine_portrait.FORGETTING_{name}", value)
+    monkeypatch.setattr("layerwise.runs.machine_portrait.FILLING_STEPS", 2)
+    long = ("--model", model, "--hidden", "6", "--epochs", "40", "--batch-size", "200", "--device", "cpu")
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "layerwise", "train", "--out", "run", *long]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=one_thread, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_for(tmp_path / "run" / "metrics.jsonl", process, lines=3)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, (out, err)
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+    assert layerwise("resume", "run").code == 0
+    assert layerwise("train", "--out", "whole", *long).code == 0
+    whole = (tmp_path / "whole" / "model.safetensors").read_bytes()
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == whole
+
+
 def test_a_finished_run_says_so(layerwise: Any, digits_run: Path) -> None:
     done = layerwise("resume", digits_run)
     assert done.code == 0
