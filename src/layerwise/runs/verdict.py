@@ -67,7 +67,8 @@ def _density(findings: Findings) -> str:
     if first.method == "exact":
         told = f"{mean:.2f} nats (exact)"
     else:
-        told = f"{mean:.2f} nats, between {first.lower:.2f} and {first.upper:.2f} by annealing in both directions"
+        low, high = sorted((first.lower, first.upper))  # within their noise the two sides may have crossed
+        told = f"{mean:.2f} nats, between {low:.2f} and {high:.2f} by annealing in both directions"
     sentence += f"It gives a test row a log-likelihood of {told}, {beside}."
     if first.apart > LARGEST_GAP:
         sentence += f" {apart_line(first.lower, first.upper)}."
