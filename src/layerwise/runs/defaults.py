@@ -73,9 +73,10 @@ def _of_machine(rows: Rows | None, labels: int | None, source: str, visible: str
         return chosen
     chosen["hidden"] = [500] if rows.n_columns >= 400 else [256] if rows.n_columns >= 32 else [64]
     if chosen["visible"] in ("gaussian", "rectified", "mixed"):
-        chosen["learning_rate"] = 0.01  # the gradients of real-valued units are larger
+        # What moves the couplings grows with the largest eigenvalue of the columns' correlations, at most their number.
+        chosen["learning_rate"] = min(0.1, 0.5 / rows.n_columns)
     if len(rows) < 10_000:
-        chosen["batch_size"] = 50
+        chosen["batch_size"] = 50 if len(rows) >= 1_000 else 20
     batches = math.ceil((labels or len(rows)) / chosen.get("batch_size", 100))
     chosen["epochs"] = max(20, min(MOST_EPOCHS, math.ceil(MACHINE_STEPS / batches)))
     return chosen
