@@ -23,6 +23,11 @@ def refused(done: Any, *said: str) -> None:
         assert text in done.err
 
 
+def test_a_network_does_not_take_letters_for_numbers(layerwise: Command) -> None:
+    Path("family.fasta").write_text(">a\nACDE\n>b\nACDF\n>c\nGCDE\n")
+    refused(layerwise("train", "family.fasta"), "'dbn': learns numbers, and the letters of an alignment are none")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

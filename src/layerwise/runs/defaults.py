@@ -9,6 +9,7 @@ from typing import Any, Literal
 from layerwise.data.column_tables import TABLES
 from layerwise.data.rows import Rows
 from layerwise.data.suitable import suitable_units
+from layerwise.errors import OptionError
 
 __all__ = ["defaults_for", "visible_for", "visible_of_machine"]
 
@@ -50,12 +51,20 @@ def defaults_for(
         Where the rows come from.
     visible : str, optional
         Kind of the visible units, where a person chose it.
+
+    Raises
+    ------
+    OptionError
+        A network is to learn an alignment.
     """
     if model != "dbn":
         return _of_machine(rows, labels if model == "class-rbm" else None, source, visible)
     chosen: dict[str, Any] = {"hidden": [500, 500, 2000], "twin": True}
     if rows is None:
         return chosen
+    if rows.states is not None:
+        rule = "learns numbers, and the letters of an alignment are none"
+        raise OptionError("model", model, rule, "learn them by --model rbm, whose visible units are categorical")
     chosen["visible"] = visible_for(rows)
     if rows.n_columns < 400:  # smaller than 20 × 20 pixels
         chosen["hidden"] = [256, 256, 512] if rows.n_columns >= 32 else [64, 64]
