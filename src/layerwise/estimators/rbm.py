@@ -10,7 +10,7 @@ from layerwise.estimators.coding import fit_coding
 from layerwise.estimators.contrastive_fit import Learned, Lesson, first_machine, learn
 from layerwise.estimators.contrastive_options import ContrastiveOptions, contrastive_options
 from layerwise.estimators.conversion import stream_from
-from layerwise.estimators.density import MachineEstimator
+from layerwise.estimators.density import DensityEstimator
 from layerwise.estimators.options import Choice, Flag, Number, Seed, Visible, Whole, choice, whole_number
 from layerwise.estimators.unit_rows import checked_weights
 from layerwise.randomness import RandomStream
@@ -26,7 +26,7 @@ _KEPT_FOR = ("method", "chains", "temperatures", "momentum", "optimiser", "centr
 """Parameters that say what a State holds."""
 
 
-class RBM(MachineEstimator):
+class RBM(DensityEstimator):
     r"""Restricted Boltzmann machine of any kinds of units, for matrices and for tables with gaps.
 
     .. math:: p(v, h) = \frac{1}{Z} \exp\big(-U_v(v) - U_h(h) + v^\top W h\big)
