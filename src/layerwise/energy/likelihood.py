@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -73,6 +73,14 @@ class LogLikelihood:
     method: Literal["exact", "ais"]
     forward: Annealing | None = None
     backward: Annealing | None = None
+
+    def moved(self, by: float | PerRow) -> LogLikelihood:
+        """The same of rows whose log-probability differs by so much from that of the machine's, in nats a row."""
+        per_row = self.per_row + by
+        shift = float(per_row.mean()) - self.mean
+        error = math.hypot(_error_over(per_row), self.log_partition_error)
+        bracket = {name: getattr(self, name) + shift for name in ("mean", "lower", "upper")}
+        return replace(self, per_row=per_row, standard_error=error, **bracket)
 
     def __str__(self) -> str:
         value = f"log-likelihood {self.mean:.2f} ± {self.standard_error:.2f} nats a row ({len(self.per_row):,} rows; "

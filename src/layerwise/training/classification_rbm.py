@@ -51,12 +51,12 @@ MISSING_STEPS = 5
 
 @dataclass(frozen=True)
 class ClassificationLearning:
-    """Gradient ascent on a mix of log p(y | x), log p(x, y) and log p(x), with a learning rate that falls to zero.
+    """Gradient ascent on a mix of log p(y | x), log p(x, y) and log p(x).
 
     Parameters
     ----------
-    steps : int
-        Minibatches in all; the learning rate falls linearly and reaches zero after the last.
+    steps : int, optional
+        Minibatches in all: the learning rate falls linearly and reaches zero after the last. Left out, it does not fall.
     discriminative, generative : float
         What ``log p(y | x)`` and ``log p(x, y)`` of a labelled row count: 1 and 0 is discriminative, 0 and 1 generative
         training, both above zero hybrid.
@@ -76,7 +76,7 @@ class ClassificationLearning:
         L2 penalty, on the couplings alone; decoupled from the gradient with Adam.
     """
 
-    steps: int
+    steps: int | None = None
     discriminative: float = 1.0
     generative: float = 0.01
     unlabelled: float = 0.0
@@ -89,8 +89,10 @@ class ClassificationLearning:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "gibbs_steps", "chains"):
+        for name in ("gibbs_steps", "chains"):
             at_least(name, getattr(self, name), 1)
+        if self.steps is not None:
+            at_least("steps", self.steps, 1)
         for name in ("discriminative", "generative", "unlabelled", "weight_decay"):
             not_negative(name, getattr(self, name))
         positive("learning_rate", self.learning_rate, "start with 0.01 for Adam, with 0.5 for SGD")
@@ -167,9 +169,9 @@ class ClassificationLearning:
         if self.needs_chains:
             chains = self._subtract_model(state, gradient, x, of_data, generative, batch.first_row)
 
-        rate = self.learning_rate * Linear(self.steps)(state.steps_done)
+        fallen = 1.0 if self.steps is None else Linear(self.steps)(state.steps_done)
         for group in state.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = self.learning_rate * fallen
         for name, parameter in rbm.named_parameters():
             parameter.grad = gradient[name]
         state.optimiser.step()

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic
 
 from layerwise.energy.rbm import RBM
 from layerwise.errors import OptionError
-from layerwise.training.contrastive import ContrastiveLearning
-from layerwise.training.contrastive_state import ContrastiveState
 from layerwise.training.contrastive_tree import snapshot
 from layerwise.training.held_out import Measure
+from layerwise.training.keeping import Keeper, State
 from layerwise.training.loop import Observer, Place, Silent
 from layerwise.training.ranges import at_least
 
@@ -24,12 +23,12 @@ __all__ = ["EarlyStopping"]
 
 
 @dataclass
-class EarlyStopping:
+class EarlyStopping(Generic[State]):
     """Looks at a measure after each epoch; both observer and ``after_epoch`` of :func:`layerwise.training.loop.run`.
 
     Parameters
     ----------
-    trainer : ContrastiveLearning
+    trainer : ContrastiveLearning or ClassificationLearning
         Whose State is kept.
     measure : callable
         From a machine to a number, greater being better; see :mod:`layerwise.training.held_out`.
@@ -46,6 +45,7 @@ class EarlyStopping:
     >>> from layerwise.data import Minibatches, Preparation, Rows
     >>> from layerwise.energy import bernoulli_rbm
     >>> from layerwise.randomness import RandomStream
+    >>> from layerwise.training.contrastive import ContrastiveLearning
     >>> from layerwise.training.loop import run
     >>> rows = Rows.from_arrays([[0.0, 1.0], [1.0, 0.0]] * 50)
     >>> stream = Minibatches(rows, Preparation.fit(rows, "bernoulli"), 10, RandomStream(0))
@@ -58,7 +58,7 @@ class EarlyStopping:
     >>> state = stopping.restore(outcome.state.rbm)
     """
 
-    trainer: ContrastiveLearning
+    trainer: Keeper[State]
     measure: Measure
     patience: int = 5
     lowest: float | None = None
@@ -73,7 +73,7 @@ class EarlyStopping:
     def __post_init__(self) -> None:
         at_least("patience", self.patience, 1)
 
-    def after_epoch(self, state: ContrastiveState, epoch: int) -> ContrastiveState:
+    def after_epoch(self, state: State, epoch: int) -> State:
         """Measure; the State goes on as it is."""
         value = self.measure(state.rbm)
         earlier = max((known for known in self.values if not math.isnan(known)), default=-math.inf)
@@ -84,7 +84,7 @@ class EarlyStopping:
             self.best_epoch, self._best = epoch, snapshot(self.trainer.to_tree(state))
         return state
 
-    def restore(self, rbm: RBM) -> ContrastiveState:
+    def restore(self, rbm: RBM) -> State:
         """The State after the last good epoch; ``rbm`` is overwritten with its parameters.
 
         Raises

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 import torch
 from torch import Tensor
@@ -20,9 +20,10 @@ from torch import Tensor
 from layerwise.energy.rbm import RBM
 from layerwise.errors import DivergenceError
 from layerwise.shapes import VisibleBatch
-from layerwise.training.contrastive import ContrastiveLearning
+from layerwise.training.classification_state import ClassificationState
 from layerwise.training.contrastive_state import ContrastiveState
 from layerwise.training.contrastive_tree import snapshot
+from layerwise.training.keeping import Keeper, State
 
 __all__ = ["Symptom", "TrainingWarning", "Vigilance", "diagnose", "diagnose_growth"]
 
@@ -52,13 +53,17 @@ class Symptom:
 
 
 def diagnose(
-    state: ContrastiveState, sample: VisibleBatch, norm_before: float | None = None, rows_before: Tensor | None = None
+    state: ContrastiveState | ClassificationState,
+    sample: VisibleBatch,
+    norm_before: float | None = None,
+    rows_before: Tensor | None = None,
 ) -> list[Symptom]:
     """Look for what goes wrong in training; nothing is changed.
 
     Parameters
     ----------
-    state : ContrastiveState
+    state : ContrastiveState or ClassificationState
+        Of the latter only growth is looked at: it may classify well with units that are always on, or chains that rest.
     sample : Tensor of shape (batch, visible)
         Some training rows; those with a missing value are left out.
     norm_before : float, optional
@@ -76,6 +81,8 @@ def diagnose(
     if growth is not None and not all(bool(torch.isfinite(parameter).all()) for parameter in rbm.parameters()):
         return [growth]  # nothing else can be looked at
     found = [] if growth is None else [growth]
+    if isinstance(state, ClassificationState):
+        return found
     chains = chains_of(state)
     if rows_before is not None and chains is not None and chains.numel() >= FEWEST and torch.equal(chains, rows_before):
         cause = "couplings too large for Gibbs steps: lower the learning rate, raise weight_decay, or take method 'pt'"
@@ -119,8 +126,10 @@ def _cause_of_growth(rbm: RBM) -> str:
     return f"the learning rate is too high{also}: lower the learning rate (a tenth is a good first try)"
 
 
-def chains_of(state: ContrastiveState) -> Tensor | None:
+def chains_of(state: ContrastiveState | ClassificationState) -> Tensor | None:
     """What the next dreams start from, where that is kept."""
+    if isinstance(state, ClassificationState):
+        return state.chains
     return state.chains if state.tempering is None else state.tempering.chains.rows
 
 
@@ -143,12 +152,12 @@ def silent_units(rbm: RBM, sample: VisibleBatch) -> tuple[int, int]:
     return int(((mean.amax(0) < low + near) & choices).sum()), int(((mean.amin(0) > 1 - near) & choices).sum())
 
 
-class Vigilance:
+class Vigilance(Generic[State]):
     """``after_epoch`` of :func:`layerwise.training.loop.run` that stops what diverges.
 
     Parameters
     ----------
-    trainer : ContrastiveLearning
+    trainer : ContrastiveLearning or ClassificationLearning
         Whose State is kept.
     sample : Tensor of shape (batch, visible)
         Some training rows.
@@ -161,7 +170,7 @@ class Vigilance:
         The last epoch, counted from 0, after which nothing was fatally wrong; -1 before there was one.
     """
 
-    def __init__(self, trainer: ContrastiveLearning, sample: VisibleBatch, where: str = "RBM") -> None:
+    def __init__(self, trainer: Keeper[State], sample: VisibleBatch, where: str = "RBM") -> None:
         self.trainer, self.sample, self.where = trainer, sample, where
         self.good_epoch = -1
         self._good: dict[str, Any] | None = None
@@ -169,7 +178,7 @@ class Vigilance:
         self._chains: Tensor | None = None
         self._said: set[str] = set()
 
-    def after_epoch(self, state: ContrastiveState, epoch: int) -> ContrastiveState:
+    def after_epoch(self, state: State, epoch: int) -> State:
         """Look; the State goes on as it is.
 
         Raises
@@ -194,6 +203,6 @@ class Vigilance:
         self.good_epoch, self._good = epoch, snapshot(self.trainer.to_tree(state))
         return state
 
-    def restore(self, rbm: RBM) -> ContrastiveState | None:
+    def restore(self, rbm: RBM) -> State | None:
         """The State after the last good epoch, None if there was none; ``rbm`` is overwritten with its parameters."""
         return None if self._good is None else self.trainer.from_tree(rbm, snapshot(self._good))
