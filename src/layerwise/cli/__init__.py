@@ -19,7 +19,7 @@ from layerwise.cli.likelihood import likelihood
 from layerwise.cli.resume import resume
 from layerwise.cli.sample import sample
 from layerwise.cli.show import show
-from layerwise.cli.terminal import complain, say
+from layerwise.cli.terminal import complain, say, warnings_as_notes
 from layerwise.cli.train import train
 from layerwise.cli.transform import transform
 from layerwise.errors import LayerwiseError
@@ -108,7 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     usage_error = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(given or ["--help"], prog_name="layerwise", standalone_mode=False)
+        with warnings_as_notes():
+            code = app(given or ["--help"], prog_name="layerwise", standalone_mode=False)
     except Stopped as wish:
         complain(str(wish))
         return wish.exit_code

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from layerwise.cli.terminal import complain, say
+from layerwise.cli.terminal import note, say
 
 __all__ = ["likelihood"]
 
@@ -60,7 +60,7 @@ def likelihood(
     if found.left_out:
         say(f"{found.left_out:,} rows were left out: a value or a label is missing in them")
     if abs(found.upper - found.lower) > LARGEST_GAP:
-        complain(apart_line(found.lower, found.upper))
+        note(apart_line(found.lower, found.upper))
     if output is not None:
         write_nats(output, found.per_row)
         say(f"{output}: {len(found.per_row):,} rows")

@@ -1,11 +1,17 @@
-"""What the commands say, and where: results on stdout, one line of complaint on stderr."""
+"""What the commands say, and where: results on stdout, one line of complaint and notes on stderr."""
 
 from __future__ import annotations
+
+import re
+import sys
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import typer
 from rich.console import Console
 
-__all__ = ["complain", "console", "say", "tell"]
+__all__ = ["complain", "console", "note", "say", "tell", "warnings_as_notes"]
 
 
 def console() -> Console:
@@ -25,4 +31,28 @@ def tell(screen: Console, text: str) -> None:
 
 def complain(text: str) -> None:
     """Print one line on stderr."""
-    typer.echo(f"layerwise: {' '.join(text.split())}", err=True)
+    # Not typer.echo: while a live table is shown rich stands in for sys.stderr, and puts the line above the table.
+    sys.stderr.write(f"layerwise: {' '.join(text.split())}\n")
+
+
+def note(text: str) -> None:
+    """Print one line on stderr about something that a result is to be read with."""
+    complain(f"note: {text}")
+
+
+@contextmanager
+def warnings_as_notes() -> Generator[None]:
+    """Show every warning as a note, without the path and the line of source that Python adds.
+
+    A warning that comes again with other figures, as after every epoch, is not shown again.
+    """
+    said: set[str] = set()
+
+    def show(message: Warning | str, *_: object) -> None:
+        if (gist := re.sub(r"\d+", "#", str(message))) not in said:
+            said.add(gist)
+            note(str(message))
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield

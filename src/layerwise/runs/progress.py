@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -148,7 +149,11 @@ class LiveDisplay(Display):
         self._live: Live | None = None
 
     def __enter__(self) -> LiveDisplay:
-        self._live = Live(get_renderable=self._table, console=self._console, refresh_per_second=8)
+        # What goes to the same terminal is put above the table; what goes to a file goes there.
+        shared = sys.stderr.isatty()
+        self._live = Live(
+            get_renderable=self._table, console=self._console, refresh_per_second=8, redirect_stderr=shared
+        )
         self._live.__enter__()
         return self
 

@@ -7,6 +7,7 @@ clamped Gibbs steps with a stream of their own.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,7 +27,7 @@ from layerwise.training.contrastive import ContrastiveLearning, ContrastiveState
 from layerwise.training.held_out import pseudo_log_likelihood
 from layerwise.training.phases import complete
 from layerwise.training.schedules import Linear
-from layerwise.training.vigilance import diagnose, diagnose_growth
+from layerwise.training.vigilance import TrainingWarning, diagnose, diagnose_growth
 from layerwise.units import BernoulliUnits, UnitKind, kind_from
 
 __all__ = [
@@ -130,11 +131,17 @@ class OneMachine:
         ------
         DivergenceError
             What :func:`~layerwise.training.vigilance.diagnose` finds fatal.
+
+        Warns
+        -----
+        TrainingWarning
+            What else it finds.
         """
         rbm = state.rbm
-        found = diagnose(state, rows)
-        if found and found[0].fatal:
-            raise DivergenceError(f"{title}: {found[0]}; what was saved before is intact")
+        for symptom in diagnose(state, rows):
+            if symptom.fatal:
+                raise DivergenceError(f"{title}: {symptom}; what was saved before is intact")
+            warnings.warn(f"{title}: {symptom}", TrainingWarning, stacklevel=2)
         known, rows = ~rows.isnan(), filled(rbm, rows)
         hidden = rbm.mean_h_from_v(rows)
         error = ((rows - rbm.mean_v_from_h(hidden)) * known).square().sum(1).mean()
