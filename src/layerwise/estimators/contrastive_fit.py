@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +18,14 @@ from layerwise.energy import RBM, exact_log_partition
 from layerwise.energy.enumeration import state_count
 from layerwise.errors import DataError, DivergenceError, OptionError
 from layerwise.estimators.contrastive_options import ContrastiveOptions
-from layerwise.estimators.unit_rows import UnitRows
+from layerwise.estimators.conversion import parts
+from layerwise.estimators.unit_rows import UnitRows, moments
 from layerwise.randomness import RandomStream
 from layerwise.training.averaging import averaged, twin_of
 from layerwise.training.contrastive import ContrastiveLearning, ContrastiveState
 from layerwise.training.early_stopping import EarlyStopping
 from layerwise.training.held_out import Measure, minus_free_energy_gap, pseudo_score
+from layerwise.training.label_units import JoinedLabels, beside
 from layerwise.training.loop import Place, run
 from layerwise.training.pretraining import LayerInfo, measure_layer
 from layerwise.training.vigilance import Vigilance
@@ -48,11 +51,17 @@ class Lesson:
     weights : Tensor of shape (rows,), float64, or None
     upwards : callable, optional
         From the rows' units to those of the machine, where there are layers between.
+    labels : Tensor of shape (rows,), int64, optional
+        For a machine with label units: codes, -1 where a row has none.
+    classes : int
+        Of the labels.
     """
 
     rows: UnitRows
     weights: Tensor | None = None
     upwards: Upwards | None = None
+    labels: Tensor | None = None
+    classes: int = 0
 
     @classmethod
     def weighted(cls, rows: UnitRows, weights: npt.NDArray[np.float64] | None) -> Lesson:
@@ -65,18 +74,28 @@ class Lesson:
     def select(self, indices: Tensor) -> Lesson:
         """Some of the rows."""
         some = indices.sort().values
-        weights = None if self.weights is None else self.weights[some]
-        return replace(self, rows=self.rows.select(some.numpy()), weights=weights)
+        weights, labels = (None if of_rows is None else of_rows[some] for of_rows in (self.weights, self.labels))
+        return replace(self, rows=self.rows.select(some.numpy()), weights=weights, labels=labels)
 
     def stream(self, batch_size: int, random: RandomStream, device: torch.device) -> MinibatchStream:
         """Minibatches."""
-        batches = self.rows.stream(batch_size, random, device, self.weights)
-        return batches if self.upwards is None else batches.map(self.upwards)
+        batches: MinibatchStream = self.rows.stream(batch_size, random, device, self.weights, self.labels)
+        if self.upwards is not None:
+            batches = batches.map(self.upwards)
+        return batches if self.labels is None else JoinedLabels(batches, self.classes)
 
     def some(self, random: RandomStream, device: torch.device) -> Tensor:
         """At most so many of the rows as units of the machine."""
-        v = self.rows.units(random.permutation(len(self.rows))[:MEASURED].sort().values.numpy()).to(device)
-        return v if self.upwards is None else self.upwards(v)
+        return self._units(random.permutation(len(self.rows))[:MEASURED].sort().values.numpy(), device)
+
+    def moments(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each unit of the machine over all rows that it is known in."""
+        return moments(((part, self._units(part, device)) for part in parts(self.rows.values)), self.weights)
+
+    def _units(self, part: slice | npt.NDArray[Any], device: torch.device) -> Tensor:
+        v = self.rows.units(part).to(device)
+        v = v if self.upwards is None else self.upwards(v)
+        return v if self.labels is None else beside(v, self.labels[part].to(device), self.classes)
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,20 @@ from typing import Any, Literal, cast
 import numpy as np
 import torch
 from sklearn.utils import validation
+from torch import Tensor
 
-from layerwise.energy import LogLikelihood, log_likelihood
+from layerwise.energy import RBM, LogLikelihood, log_likelihood
 from layerwise.estimators.coding import as_precision
 from layerwise.estimators.conversion import stream_from
 from layerwise.estimators.dreams import free_rows, repeated
 from layerwise.estimators.machine_estimator import Floats
 from layerwise.estimators.options import Seed, Whole, choice, whole_number
-from layerwise.estimators.sampling import SamplingEstimator
+from layerwise.estimators.sampling import SamplingEstimator, kept_chains
 from layerwise.estimators.unit_rows import UnitRows
 from layerwise.randomness import RandomStream
+from layerwise.training.contrastive import ContrastiveState
 
-__all__ = ["DensityEstimator"]
+__all__ = ["DensityEstimator", "partition_of"]
 
 AIS_CHAINS, AIS_TEMPERATURES, AIS_SETTLE = 100, 2_000, 1_000
 """Of the log Z that scores share."""
@@ -142,17 +144,32 @@ class DensityEstimator(SamplingEstimator):
     def _partition(self) -> LogLikelihood:
         validation.check_is_fitted(self)
         if self._log_z is None:
-            random = RandomStream(self._seed).child("partition")
-            kept = self._chains(random)
-            v = torch.full((AIS_CHAINS, self.machine_.visible.size), math.nan) if kept is None else kept
-            v = repeated(v, max(2, len(v)))
-            self._log_z = log_likelihood(
-                self.machine_,
-                free_rows(self.machine_, v, 1, random),
-                chains=AIS_CHAINS,
-                temperatures=AIS_TEMPERATURES,
-                random=random,
-                mean=self._mean,
-                settle=AIS_SETTLE,
-            )
+            self._log_z = partition_of(self.machine_, self._state, self._mean, self._seed)
         return self._log_z
+
+
+def partition_of(machine: RBM, state: ContrastiveState, mean: Tensor, seed: int) -> LogLikelihood:
+    """Log Z of a machine that was trained, to be kept: exact where it can be summed, else annealed.
+
+    Parameters
+    ----------
+    machine : RBM
+    state : ContrastiveState
+        The last of its training: the way back starts at the chains that it kept, if it kept any.
+    mean : Tensor of shape (visible,)
+        Of the training rows.
+    seed : int
+    """
+    random = RandomStream(seed).child("partition")
+    kept = kept_chains(machine, state, random)
+    v = torch.full((AIS_CHAINS, machine.visible.size), math.nan) if kept is None else kept
+    v = repeated(v, max(2, len(v)))
+    return log_likelihood(
+        machine,
+        free_rows(machine, v, 1, random),
+        chains=AIS_CHAINS,
+        temperatures=AIS_TEMPERATURES,
+        random=random,
+        mean=mean,
+        settle=AIS_SETTLE,
+    )

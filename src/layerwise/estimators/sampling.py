@@ -12,6 +12,7 @@ from sklearn.utils import validation
 from torch import Tensor
 
 from layerwise.data.columns import TablePreparation
+from layerwise.energy import RBM
 from layerwise.errors import OptionError
 from layerwise.estimators.conversion import stream_from
 from layerwise.estimators.dreams import clamped_rows, free_rows, repeated, tempered_rows
@@ -21,7 +22,7 @@ from layerwise.estimators.unit_rows import filled
 from layerwise.randomness import RandomStream
 from layerwise.training.contrastive import ContrastiveState
 
-__all__ = ["SamplingEstimator"]
+__all__ = ["SamplingEstimator", "kept_chains"]
 
 
 class SamplingEstimator(MachineEstimator):
@@ -148,10 +149,12 @@ class SamplingEstimator(MachineEstimator):
 
     def _chains(self, random: RandomStream) -> Tensor | None:
         """The model's rows that training kept, if it kept any."""
-        state = self._state
-        if state.tempering is not None:
-            return state.tempering.chains.rows
-        if state.chains is None:
-            return None
-        with torch.no_grad():
-            return self.machine_.sample_v_from_h(state.chains, random)
+        return kept_chains(self.machine_, self._state, random)
+
+
+@torch.no_grad()
+def kept_chains(machine: RBM, state: ContrastiveState, random: RandomStream) -> Tensor | None:
+    """A machine's rows that its training kept, if it kept any."""
+    if state.tempering is not None:
+        return state.tempering.chains.rows
+    return None if state.chains is None else machine.sample_v_from_h(state.chains, random)

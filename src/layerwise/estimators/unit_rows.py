@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from layerwise.errors import DataError
 from layerwise.estimators.conversion import parts
 from layerwise.randomness import RandomStream
 
-__all__ = ["UnitRows", "checked_weights", "filled"]
+__all__ = ["UnitRows", "checked_weights", "filled", "moments"]
 
 ROWS_AT_ONCE = 4096
 
@@ -71,22 +71,45 @@ class UnitRows:
         ----------
         weights : Tensor of shape (rows,), float64, optional
         """
-        sums = torch.zeros(3, self.preparation.n_units, dtype=torch.float64)
-        for part, v in self.parts():
-            known = ~v.isnan()
-            share = known.double() if weights is None else known * weights[part, None]
-            x = v.nan_to_num(0.0).double()
-            sums += torch.stack([share.sum(0), (share * x).sum(0), (share * x * x).sum(0)])
-        count = sums[0].clamp_min(torch.finfo(torch.float64).tiny)
-        mean = torch.where(sums[0] > 0, sums[1] / count, 0.5)
-        variance = torch.where(sums[0] > 0, sums[2] / count - mean * mean, 0.25)
-        return mean.float(), variance.clamp_min(0.0).float()
+        return moments(self.parts(), weights)
+
+    def complete(self) -> bool:
+        """Whether no value is missing."""
+        stored: npt.NDArray[Any] = self.values if isinstance(self.values, np.ndarray) else self.values.data
+        return stored.dtype.kind != "f" or not np.isnan(stored).any()
 
     def stream(
-        self, batch_size: int, random: RandomStream, device: torch.device, weights: Tensor | None
+        self,
+        batch_size: int,
+        random: RandomStream,
+        device: torch.device,
+        weights: Tensor | None,
+        labels: Tensor | None = None,
     ) -> Minibatches:
         """Minibatches of these rows, in a new order every epoch."""
-        return Minibatches(Rows(self.values), self.preparation, batch_size, random, device=device, weights=weights)
+        rows = Rows(self.values, None if labels is None else labels.numpy())
+        return Minibatches(rows, self.preparation, batch_size, random, device=device, weights=weights)
+
+
+def moments(parts: Iterable[tuple[slice, Tensor]], weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """What :meth:`UnitRows.moments` gives, of rows of units that come part by part.
+
+    Parameters
+    ----------
+    parts : iterable of (slice, Tensor of shape (rows, units))
+        Places of the rows, and the rows.
+    weights : Tensor of shape (rows,), float64, optional
+    """
+    sums = torch.zeros(3, 1, dtype=torch.float64)
+    for part, v in parts:
+        known = ~v.isnan()
+        share = known.double() if weights is None else known * weights[part, None].to(v.device)
+        x = v.nan_to_num(0.0).double()
+        sums = sums + torch.stack([share.sum(0), (share * x).sum(0), (share * x * x).sum(0)]).cpu()
+    count = sums[0].clamp_min(torch.finfo(torch.float64).tiny)
+    mean = torch.where(sums[0] > 0, sums[1] / count, 0.5)
+    variance = torch.where(sums[0] > 0, sums[2] / count - mean * mean, 0.25)
+    return mean.float(), variance.clamp_min(0.0).float()
 
 
 def checked_weights(sample_weight: object, n_rows: int) -> npt.NDArray[np.float64] | None:

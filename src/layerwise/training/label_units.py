@@ -12,7 +12,7 @@ from layerwise.data.minibatches import Batch, MinibatchStream
 from layerwise.energy.class_rbm import check_labels
 from layerwise.errors import DataError, OptionError
 
-__all__ = ["JoinedLabels"]
+__all__ = ["JoinedLabels", "beside"]
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,27 @@ class JoinedLabels:
         return JoinedLabels(self.stream.map(function), self.classes)
 
     def _joined(self, batch: Batch) -> Tensor:
-        labels = batch.labels
-        if labels is None:
+        if batch.labels is None:
             raise DataError("labels", None, "every row needs a label, or -1 for none", "give a stream with labels")
-        check_labels(labels, self.classes, -1)
-        units = torch.nn.functional.one_hot(labels.clamp_min(0), self.classes).to(batch.values)
-        units[labels < 0] = torch.nan
-        return torch.cat([batch.values, units], dim=1)
+        return beside(batch.values, batch.labels, self.classes)
+
+
+def beside(values: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Rows with their label's one-hot units beside them, NaN where a row has none.
+
+    Parameters
+    ----------
+    values : Tensor of shape (batch, columns)
+    labels : Tensor of shape (batch,), int64
+        Codes, -1 for none.
+    classes : int
+
+    Raises
+    ------
+    DataError
+        A label that is none of the classes.
+    """
+    check_labels(labels, classes, -1)
+    units = torch.nn.functional.one_hot(labels.clamp_min(0), classes).to(values)
+    units[labels < 0] = torch.nan
+    return torch.cat([values, units], dim=1)
