@@ -9,10 +9,11 @@ import pytest
 
 from layerwise.data import Preparation, Rows
 from layerwise.runs.division import Division, divide
-from layerwise.runs.findings import THIS_NETWORK, Findings
+from layerwise.runs.findings import Findings
 from layerwise.runs.fingerprint import open_data
 from layerwise.runs.folder import RunFolder
 from layerwise.runs.machine_portrait import as_seen
+from layerwise.runs.measured import THIS_NETWORK
 from layerwise.runs.metrics import Metrics
 from layerwise.runs.model import Model
 from layerwise.runs.portrait import outline, portray

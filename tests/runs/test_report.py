@@ -12,23 +12,18 @@ import pytest
 
 from layerwise.plots.mosaic import signed_scale
 from layerwise.runs import report_figures
-from layerwise.runs.findings import (
+from layerwise.runs.findings import Findings, Mistake
+from layerwise.runs.machine_findings import Chains, ColumnMarginal, FilledCell, Filling, Forgetting
+from layerwise.runs.measured import (
     BASELINE,
     THIS_NETWORK,
     WITHOUT_PRETRAINING,
-    Chains,
-    ColumnMarginal,
     Curve,
-    FilledCell,
-    Filling,
-    Findings,
-    Forgetting,
     LayerFinding,
     LikelihoodFinding,
-    Mistake,
-    Plane,
     Score,
 )
+from layerwise.runs.plane import Plane
 from layerwise.runs.report import number, percent, render, signed
 
 HOSTILE = "<script>alert('x')</script>\"&$\\frac{1}$"

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from layerwise.errors import RunError
-from layerwise.runs.findings import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, LayerFinding
+from layerwise.runs.measured import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, LayerFinding
 from layerwise.runs.result import Result, scores
 
 

@@ -7,7 +7,7 @@ import math
 
 from rich.console import Console
 
-from layerwise.runs.findings import BASELINE, THIS_NETWORK, Curve, LayerFinding
+from layerwise.runs.measured import BASELINE, THIS_NETWORK, Curve, LayerFinding
 from layerwise.runs.result import Result
 from layerwise.runs.tables import curve_table, result_tables, table_of
 

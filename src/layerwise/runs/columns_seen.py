@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from layerwise.runs.findings import ColumnMarginal
+from layerwise.runs.machine_findings import ColumnMarginal
 from layerwise.runs.model import Model
 
 __all__ = ["SeenColumn", "columns_seen", "marginal"]

@@ -20,17 +20,11 @@ from layerwise.errors import DataError, DivergenceError, Interrupted, RunError
 from layerwise.randomness import RandomStream
 from layerwise.runs.division import Division, divide, prepared_sample
 from layerwise.runs.draft import Draft
-from layerwise.runs.findings import (
-    BASELINE,
-    THIS_NETWORK,
-    WITHOUT_PRETRAINING,
-    Findings,
-    LayerFinding,
-    LikelihoodFinding,
-)
+from layerwise.runs.findings import Findings
 from layerwise.runs.fingerprint import open_data
 from layerwise.runs.folder import RunFolder
 from layerwise.runs.likelihood import finding_of
+from layerwise.runs.measured import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, LayerFinding, LikelihoodFinding
 from layerwise.runs.metrics import Metrics
 from layerwise.runs.model import Model
 from layerwise.runs.portrait import outline, portray

@@ -12,7 +12,7 @@ from layerwise.energy.bound import Bound, variational_bound
 from layerwise.energy.likelihood import LikelihoodWarning, LogLikelihood, log_likelihood
 from layerwise.energy.rbm import RBM
 from layerwise.randomness import RandomStream
-from layerwise.runs.findings import LikelihoodFinding
+from layerwise.runs.measured import LikelihoodFinding
 from layerwise.training.single_machine import as_bits, moments
 from layerwise.units import UnitKind, kind_from
 

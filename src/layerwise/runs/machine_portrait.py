@@ -19,7 +19,8 @@ from layerwise.runs.columns_seen import SeenColumn, columns_seen, marginal
 from layerwise.runs.division import Division, prepared_sample
 from layerwise.runs.dreams import dreams, forgetting
 from layerwise.runs.filling import fill
-from layerwise.runs.findings import Chains, ColumnMarginal, FilledCell, Filling, Findings, Forgetting
+from layerwise.runs.findings import Findings
+from layerwise.runs.machine_findings import Chains, ColumnMarginal, FilledCell, Filling, Forgetting
 from layerwise.runs.model import Model
 from layerwise.training.single_machine import filled
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from layerwise.errors import RunError, StorageError
-from layerwise.runs.findings import Curve
+from layerwise.runs.measured import Curve
 from layerwise.training.checkpoint import write_atomically
 
 __all__ = ["Metrics"]

@@ -15,10 +15,12 @@ from layerwise.data.rows import Rows
 from layerwise.randomness import RandomStream
 from layerwise.runs import findings as room
 from layerwise.runs.division import Division, prepared_sample
-from layerwise.runs.findings import Curve, Findings, Mistake, Plane
+from layerwise.runs.findings import Findings, Mistake
 from layerwise.runs.folder import RunFolder
 from layerwise.runs.machine_portrait import as_seen, first_filters, unit_names, with_chains
+from layerwise.runs.measured import Curve
 from layerwise.runs.model import Model
+from layerwise.runs.plane import Plane
 from layerwise.runs.recipe import Recipe
 from layerwise.runs.result import Result, scores
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from layerwise.runs.findings import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, Findings, Score
+from layerwise.runs.findings import Findings
+from layerwise.runs.measured import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, Score
 from layerwise.runs.verdict import verdict
 
 __all__ = ["render"]

@@ -17,7 +17,8 @@ from layerwise.plots import (
 )
 from layerwise.plots.codes import SHAPES, shape_and_colour
 from layerwise.plots.page import figure_svg
-from layerwise.runs.findings import THIS_NETWORK, WITHOUT_PRETRAINING, Curve, Findings
+from layerwise.runs.findings import Findings
+from layerwise.runs.measured import THIS_NETWORK, WITHOUT_PRETRAINING, Curve
 
 __all__ = [
     "Chart",

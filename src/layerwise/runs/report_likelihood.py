@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from layerwise.runs.findings import Findings, LikelihoodFinding
+from layerwise.runs.findings import Findings
+from layerwise.runs.measured import LikelihoodFinding
 from layerwise.runs.verdict import LARGEST_GAP, apart_line
 
 __all__ = ["Likelihood", "LikelihoodLine", "likelihood", "nats"]

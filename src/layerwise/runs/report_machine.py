@@ -11,7 +11,8 @@ from jaxtyping import Float
 from layerwise.plots import AutocorrelationDisplay, MarginalDisplay
 from layerwise.plots.mosaic import arrange, grey
 from layerwise.plots.page import figure_svg
-from layerwise.runs.findings import ColumnMarginal, Findings
+from layerwise.runs.findings import Findings
+from layerwise.runs.machine_findings import ColumnMarginal
 from layerwise.runs.report_figures import Chart
 from layerwise.runs.report_pictures import Picture, picture_of
 

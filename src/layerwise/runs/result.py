@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from layerwise.errors import RunError
-from layerwise.runs.findings import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, LayerFinding, LikelihoodFinding, Score
+from layerwise.runs.measured import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, LayerFinding, LikelihoodFinding, Score
 
 __all__ = ["Result", "scores"]
 
@@ -30,7 +30,7 @@ class Result:
         Labelled test rows.
     layers : tuple of LayerFinding
     accuracies : dict of str to float
-        By the names of :class:`~layerwise.runs.findings.Score`; empty where nothing could be scored.
+        By the names of :class:`~layerwise.runs.measured.Score`; empty where nothing could be scored.
     seconds : float
         Of the whole run until then, over all sittings.
     likelihood : LikelihoodFinding or None

@@ -10,7 +10,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from layerwise.runs.findings import THIS_NETWORK, Curve, LikelihoodFinding, Score
+from layerwise.runs.measured import THIS_NETWORK, Curve, LikelihoodFinding, Score
 from layerwise.runs.result import Result, scores
 
 __all__ = ["curve_table", "likelihood_table", "result_tables", "table_of"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from layerwise.runs.findings import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, Findings
+from layerwise.runs.findings import Findings
+from layerwise.runs.measured import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING
 
 __all__ = ["LARGEST_GAP", "apart_line", "points", "verdict"]
 
