@@ -16,37 +16,24 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import json
 import os
-import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import environment
 import numpy as np
 import peers
+from workers import Entry, Worker
 
-COMPETITORS = Path(__file__).resolve().parent / "competitors"
 SETTING = {"hidden": 500, "batch_size": 100, "learning_rate": 0.05, "seed": 0, "threads": 2}
 ROWS, COLUMNS, DENSITY = 20_000, 784, 0.13
 PAUSE = 0.3
 """Seconds between two turns: some thread pools spin for a few hundredths of a second after work before they sleep."""
 FLOOR = "five dense products"
 METHODS = {"pcd": "PCD-1", "cd": "CD-1"}
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One competitor: its file, its method, and the peer whose environment it needs."""
-
-    label: str
-    script: str
-    method: str
-    peer: str | None = None
 
 
 ENTRIES = (
@@ -58,67 +45,6 @@ ENTRIES = (
     Entry("rbms CD-1", "with_rbms.py", "cd", "rbms"),
     Entry("learnergy CD-1", "with_learnergy.py", "cd", "learnergy"),
 )
-
-
-class Worker:
-    """A competitor's process. Calling it does one epoch and gives its seconds, as measured inside."""
-
-    def __init__(self, entry: Entry, python: Path | str, rows: Path, folder: Path, threads: int) -> None:
-        surroundings = dict(os.environ)
-        environment.use_threads(threads, surroundings)
-        self.label = entry.label
-        self.parameters = folder / f"{entry.label}.npz"
-        self.complaints = folder / f"{entry.label}.stderr"
-        script = str(COMPETITORS / entry.script)
-        setting = json.dumps({**SETTING, "threads": threads})
-        with self.complaints.open("wb") as stderr:
-            self.process = subprocess.Popen(
-                [str(python), script, str(rows), entry.method, setting],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-                env=surroundings,
-                cwd=folder,  # learnergy leaves a log where it stands
-            )
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-    def ready(self) -> dict[str, Any]:
-        """Wait until the rows are loaded; the versions it runs on and how it is run."""
-        return json.loads(self._answer())
-
-    def __call__(self) -> float:
-        return float(self._ask("go"))
-
-    def reconstruction_error(self, rows: np.ndarray) -> float | None:
-        """Squared error of one mean-field reconstruction, summed over columns: says that it did learn."""
-        if self._ask(f"keep {self.parameters}") != "true":
-            return None
-        with np.load(self.parameters) as kept:
-            weights, visible, hidden = kept["weights"], kept["visible"], kept["hidden"]
-        mean_hidden = 1 / (1 + np.exp(-(rows @ weights + hidden)))
-        mean_visible = 1 / (1 + np.exp(-(mean_hidden @ weights.T + visible)))
-        return float(((rows - mean_visible) ** 2).sum(axis=1).mean())
-
-    def _ask(self, word: str) -> str:
-        assert self.process.stdin is not None
-        self.process.stdin.write(word + "\n")
-        self.process.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> str:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            complaint = self.complaints.read_text(encoding="utf-8", errors="replace")[-3000:]
-            raise RuntimeError(f"{self.label} ended with exit code {self.process.wait()}:\n{complaint}")
-        return line.strip()
 
 
 def rows_of(name: str, count: int) -> np.ndarray:
@@ -148,13 +74,13 @@ def measure(rows: np.ndarray, options: argparse.Namespace, installed: dict[str, 
         told: dict[str, Any] = {}
         for entry in ENTRIES:
             python = sys.executable if entry.peer is None else installed[entry.peer].python
-            worker = Worker(entry, python, stored, folder, options.threads)
+            worker = Worker(entry, python, stored, folder, {**SETTING, "threads": options.threads})
             workers[entry.label] = open_until_end.enter_context(worker)
             told[entry.label] = worker.ready()
             if entry.peer is not None:
                 told[entry.label]["edits"] = list(installed[entry.peer].edits)
         timed = environment.interleave(workers, options.rounds, warm_up=options.warm_up, pause=PAUSE)
-        errors = {label: worker.reconstruction_error(rows[:1000]) for label, worker in workers.items()}
+        errors = {label: _reconstruction_error(worker.parameters(), rows[:1000]) for label, worker in workers.items()}
     return {
         "rows": list(rows.shape),
         "density": float(np.count_nonzero(rows) / rows.size),
@@ -162,6 +88,16 @@ def measure(rows: np.ndarray, options: argparse.Namespace, installed: dict[str, 
         "reconstruction_error": errors,
         "competitors": told,
     }
+
+
+def _reconstruction_error(parameters: tuple[np.ndarray, ...] | None, rows: np.ndarray) -> float | None:
+    """Squared error of one mean-field reconstruction, summed over columns: says that it did learn."""
+    if parameters is None:
+        return None
+    weights, visible, hidden = parameters
+    mean_hidden = 1 / (1 + np.exp(-(rows @ weights + hidden)))
+    mean_visible = 1 / (1 + np.exp(-(mean_hidden @ weights.T + visible)))
+    return float(((rows - mean_visible) ** 2).sum(axis=1).mean())
 
 
 def table(result: dict[str, Any]) -> str:

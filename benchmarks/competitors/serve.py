@@ -21,10 +21,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["Competitor", "Setting", "serve"]
+__all__ = ["Competitor", "Setting", "rate_of_epoch", "serve"]
 
 Setting = dict[str, Any]
-"""hidden, batch_size, learning_rate, seed, threads."""
+"""hidden, batch_size, learning_rate, seed, threads; and where a race asks for them: chains (as many as a batch has rows
+if left out); centred, and bits, drawn from grey levels every time (False); fall: epochs over which the learning rate
+falls in a straight line to zero."""
 
 
 class Competitor(Protocol):
@@ -37,6 +39,12 @@ class Competitor(Protocol):
     def parameters(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         """Weights of shape (visible, hidden), visible biases, hidden biases."""
         ...
+
+
+def rate_of_epoch(setting: Setting, epoch: int) -> float:
+    """The learning rate of an epoch for a library that has no schedule: constant, or falling from epoch to epoch."""
+    fall = setting.get("fall")
+    return setting["learning_rate"] * (1.0 if fall is None else max(0.0, 1.0 - (epoch + 0.5) / fall))
 
 
 def serve(competitor: Any, *packages: str) -> None:

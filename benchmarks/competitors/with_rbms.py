@@ -14,7 +14,7 @@ from rbms.dataset.dataset_class import RBMDataset
 from rbms.optim import setup_optim
 from rbms.pre_grad import build_pre_grad_update
 from rbms.sampler import CD, PCD
-from serve import Setting, serve
+from serve import Setting, rate_of_epoch, serve
 
 
 def _write_nothing(*_args: object, **_kwargs: object) -> None:
@@ -24,12 +24,14 @@ def _write_nothing(*_args: object, **_kwargs: object) -> None:
 class WithRbms:
     """rbms.training.pcd.train, as many updates as the rows have batches, its sampler for PCD or CD with one Gibbs step.
 
-    Plain gradient (its ``--no_center``), plain SGD, as many chains as a batch has rows. Without its progress bar and
-    without the checkpoint files that it writes. It draws each batch anew from all rows and samples its values, also
-    where they are bits already: that is part of its loop and of the time.
+    Plain gradient (its ``--no_center``) unless a centred one is asked for, plain SGD, as many chains as a batch has
+    rows unless a number is given. Without its progress bar and without the checkpoint files that it writes. It draws
+    each batch anew from all rows and samples its values, also where they are bits already: that is part of its loop and
+    of the time.
     """
 
     def __init__(self, values: np.ndarray, method: str, setting: Setting) -> None:
+        self.setting, self.epochs = setting, 0
         torch.manual_seed(setting["seed"])
         torch.set_num_threads(setting["threads"])
         training.save_model = training.save_sampler = _write_nothing
@@ -47,7 +49,7 @@ class WithRbms:
         self.model = BBRBM.init_parameters(setting["hidden"], self.rows, torch.device("cpu"), torch.float32)
         self.model.init_grad()
         if method == "pcd":
-            self.sampler = PCD(self.model, self.model.init_chains(size), num_steps=1)
+            self.sampler = PCD(self.model, self.model.init_chains(setting.get("chains", size)), num_steps=1)
         else:
             self.sampler = CD(self.model, num_steps=1)
         rate = {"learning_rate": setting["learning_rate"], "max_lr": 10, "scale_lr": False, "mult_optim": False}
@@ -56,6 +58,9 @@ class WithRbms:
         self.size, self.updates = size, -(-count // size)
 
     def epoch(self) -> None:
+        for optimizer in self.optimizer:
+            optimizer.param_groups[0]["lr"] = rate_of_epoch(self.setting, self.epochs)
+        self.epochs += 1
         training.train(
             train_dataset=self.rows,
             test_dataset=self.rows,
@@ -63,7 +68,7 @@ class WithRbms:
             sampler=self.sampler,
             optimizer=self.optimizer,
             batch_size=self.size,
-            centered=False,
+            centered=self.setting.get("centred", False),
             curr_update=0,
             pre_grad_update=self.pre_grad,
             elapsed_time=0.0,

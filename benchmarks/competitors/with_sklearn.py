@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from serve import Setting, serve
+from serve import Setting, rate_of_epoch, serve
 from sklearn.neural_network import BernoulliRBM
 from sklearn.utils import gen_even_slices
 
@@ -19,6 +19,9 @@ class WithSklearn:
     def __init__(self, values: np.ndarray, method: str, setting: Setting) -> None:
         if method != "pcd":
             raise ValueError(f"BernoulliRBM knows pcd, not {method!r}")
+        if setting.get("centred") or setting.get("chains", setting["batch_size"]) != setting["batch_size"]:
+            raise ValueError("BernoulliRBM knows neither a centred gradient nor a number of chains")
+        self.setting, self.epochs = setting, 0
         size = setting["batch_size"]
         self.rows = values
         self.model = BernoulliRBM(
@@ -34,6 +37,8 @@ class WithSklearn:
         self.batches = list(gen_even_slices(batches * size, batches, n_samples=len(values)))
 
     def epoch(self) -> None:
+        self.model.learning_rate = rate_of_epoch(self.setting, self.epochs)
+        self.epochs += 1
         for batch in self.batches:
             self.model._fit(self.rows[batch], self.random)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from layerwise.data.alignments import load_alignment
 from layerwise.data.columns import TablePreparation
+from layerwise.data.drawn import DrawnBits, bits_of
 from layerwise.data.labelling import keep_labels, split
 from layerwise.data.minibatches import Batch, Minibatches, MinibatchStream
 from layerwise.data.preparation import Preparation
@@ -14,11 +15,13 @@ from layerwise.data.tables import rows_from_table
 __all__ = [
     "Batch",
     "Dataset",
+    "DrawnBits",
     "MinibatchStream",
     "Minibatches",
     "Preparation",
     "Rows",
     "TablePreparation",
+    "bits_of",
     "keep_labels",
     "load",
     "load_alignment",

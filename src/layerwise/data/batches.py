@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 from layerwise.shapes import Labels, PerRow, VisibleBatch
 
-__all__ = ["Batch", "MinibatchStream"]
+__all__ = ["Batch", "Mapped", "MinibatchStream"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,3 +66,47 @@ class MinibatchStream(Protocol):
     def map(self, function: Callable[[Tensor], Tensor]) -> MinibatchStream:
         """Give the same stream with its values carried through a function."""
         ...
+
+
+class Mapped:
+    """A stream with its values carried through a function, batch by batch as they are asked for.
+
+    Parameters
+    ----------
+    stream : MinibatchStream
+    function : callable
+        From (batch, columns) to (batch, new columns), the same for the same rows.
+    """
+
+    def __init__(self, stream: MinibatchStream, function: Callable[[Tensor], Tensor]) -> None:
+        self._stream, self._function = stream, function
+        self._n_columns: int | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of one epoch, over all ranks."""
+        return self._stream.n_rows
+
+    @property
+    def n_batches(self) -> int:
+        """Global batches of one epoch."""
+        return self._stream.n_batches
+
+    @property
+    def n_columns(self) -> int:
+        """Columns of a batch's values."""
+        if self._n_columns is None:
+            # The function is the only one that knows: ask it once, with the first row there is.
+            with torch.no_grad():
+                row = self._function(next(self._stream.epoch(0)).values[:1])
+            self._n_columns = int(row.shape[1])
+        return self._n_columns
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, carried through."""
+        for batch in self._stream.epoch(number, start):
+            yield replace(batch, values=self._function(batch.values))
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> MinibatchStream:
+        """The same, carried through another function."""
+        return Mapped(self, function)

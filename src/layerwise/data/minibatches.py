@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from layerwise.data.batches import Batch, MinibatchStream
+from layerwise.data.batches import Batch, Mapped, MinibatchStream
 from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
 from layerwise.data.values import Values
@@ -165,37 +164,7 @@ class Minibatches:
         function : callable
             From (batch, columns) to (batch, new columns), the same for the same rows.
         """
-        return _Mapped(self, function, self.device)
-
-
-class _Mapped:
-    def __init__(self, stream: MinibatchStream, function: Callable[[Tensor], Tensor], device: torch.device) -> None:
-        self._stream, self._function, self._device = stream, function, device
-        self._n_columns: int | None = None
-
-    @property
-    def n_rows(self) -> int:
-        return self._stream.n_rows
-
-    @property
-    def n_batches(self) -> int:
-        return self._stream.n_batches
-
-    @property
-    def n_columns(self) -> int:
-        if self._n_columns is None:
-            # The function is the only one that knows: ask it once, with a row of zeros.
-            with torch.no_grad():
-                row = self._function(torch.zeros(1, self._stream.n_columns, device=self._device))
-            self._n_columns = int(row.shape[1])
-        return self._n_columns
-
-    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
-        for batch in self._stream.epoch(number, start):
-            yield replace(batch, values=self._function(batch.values))
-
-    def map(self, function: Callable[[Tensor], Tensor]) -> MinibatchStream:
-        return _Mapped(self, function, self._device)
+        return Mapped(self, function)
 
 
 def _resident(values: Values, device: torch.device) -> Any:
