@@ -106,6 +106,28 @@ def test_each_layer_goes_along_the_gradient_of_its_log_probability(visible: Any,
         assert torch.allclose(moved, data[name] - dream[name], rtol=1e-8, atol=1e-9), name
 
 
+def test_a_row_of_weight_two_is_a_row_twice() -> None:
+    """Of the gradient, that is, given what was drawn: rows that come twice are drawn twice."""
+    net, v = net_of(GaussianUnits(5)).double(), torch.randn(7, 5, generator=torch.Generator().manual_seed(0)).double()
+    before = WakeSleepNet(net.recognition, net.generation, net.top)
+    weights = torch.tensor([2.0, 1.0, 1.0, 0.0, 0.5, 1.0, 2.5], dtype=torch.float64)
+    info = first_step(UpDown(1, learning_rate=1.0, momentum=0.0), net, Batch(v, None, 0, 7, weights))
+    twice = weights.mul(2).long()
+    recognised, dreamt = ([x.repeat_interleave(twice, 0) for x in rows] for rows in (info.recognised, info.dreamt))
+    for number in range(2):
+        for after, old, y, x in (
+            (net.generation, before.generation, recognised[number], recognised[number + 1]),
+            (net.recognition, before.recognition, dreamt[number + 1], dreamt[number]),
+        ):
+            expected, moved = by_autograd(old[number], y, x), parameters(after[number])
+            for name, value in parameters(old[number]).items():
+                assert torch.allclose(moved[name] - value, expected[name], rtol=1e-8, atol=1e-9), name
+    data, dream = (by_rows(before.top, x.repeat_interleave(twice, 0)) for x in (info.top_data, info.top_dream))
+    for name, value in net.top.named_parameters():
+        moved_by = value - dict(before.top.named_parameters())[name]
+        assert torch.allclose(moved_by, data[name] - dream[name], rtol=1e-8, atol=1e-9), name
+
+
 def by_rows(rbm: RBM, v: Tensor) -> dict[str, Tensor]:
     """Mean of -∂E/∂parameter, the hidden units by their expectations."""
     field = rbm.field_of_hidden(v)
@@ -246,8 +268,8 @@ def test_options_out_of_range_are_refused(options: dict[str, Any], message: str)
 
 def test_what_it_cannot_learn_from_is_refused() -> None:
     trainer, values = UpDown(1), torch.zeros(3, 12)
-    with pytest.raises(DataError, match="up-down counts all rows the same; leave the weights out"):
-        first_step(trainer, fresh(), Batch(values, None, 0, 3, torch.ones(3)))
+    with pytest.raises(DataError, match="must be at least 0 and finite, and some of a minibatch above 0"):
+        first_step(trainer, fresh(), Batch(values, None, 0, 3, torch.zeros(3)))
     values[1, 2] = math.nan
     with pytest.raises(DataError, match="up-down needs every value"):
         first_step(trainer, fresh(), Batch(values, None, 0, 3))

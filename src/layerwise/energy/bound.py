@@ -19,7 +19,7 @@ References
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -30,10 +30,10 @@ from layerwise.energy.directed_stack import DirectedStack
 from layerwise.energy.likelihood import LikelihoodMethod, log_likelihood
 from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
-from layerwise.shapes import Labels, PerRow, VisibleBatch
+from layerwise.shapes import Labels, PerRow, VisibleBatch, VisibleVector
 from layerwise.units import NoisyRectifiedUnits
 
-__all__ = ["Bound", "Posterior", "variational_bound"]
+__all__ = ["Bound", "Posterior", "log_weight", "variational_bound"]
 
 Posterior = Literal["samples", "means"]
 
@@ -68,6 +68,11 @@ class Bound:
     lower: float
     per_row: PerRow
 
+    def moved(self, constant: float) -> Bound:
+        """The same with a constant added to what is said of every row: the rows in other units."""
+        moved = {name: getattr(self, name) + constant for name in ("mean", "lower", "per_row")}
+        return replace(self, **moved)
+
     def __str__(self) -> str:
         return (
             f"log-likelihood at least {self.mean:.2f} ± {self.standard_error:.2f} nats a row ({len(self.per_row):,} "
@@ -87,6 +92,7 @@ def variational_bound(
     method: LikelihoodMethod = "auto",
     chains: int = 100,
     temperatures: int = 10_000,
+    mean: VisibleVector | None = None,
 ) -> Bound:
     """Estimate the bound on log p(v), or on log p(v, label) where labels are given.
 
@@ -103,8 +109,9 @@ def variational_bound(
         independent given v). Each is a distribution q of its own, and the better one bounds better.
     random : RandomStream, optional
         ``RandomStream(0)`` if left out.
-    method, chains, temperatures
-        Of the top's log Z: :func:`~layerwise.energy.likelihood.log_likelihood`.
+    method, chains, temperatures, mean
+        Of the top's log Z: :func:`~layerwise.energy.likelihood.log_likelihood`. The mean is that of the top's visible
+        units over the training rows.
 
     Returns
     -------
@@ -145,30 +152,55 @@ def variational_bound(
         of_posterior.position = position  # a row's draws do not depend on how many rows are done at once
         rows = slice(low, low + ROWS_AT_ONCE)
         some = None if labels is None else labels[rows]
-        of_rows = [_log_weight(net, v[rows], some, posterior, of_posterior, low) for _ in range(draws)]
+        of_rows = [log_weight(net, v[rows], some, posterior, of_posterior, low) for _ in range(draws)]
         parts.append(torch.stack(of_rows))
     log_weights = torch.cat(parts, dim=1)
 
     # log Z from the rows that the recognition sends to the top, where annealing starts its way back.
     shown = net.top_rows(v[:MOST_STARTS], None if labels is None else labels[:MOST_STARTS], at_top)
-    top = log_likelihood(net.top, shown, method=method, chains=chains, temperatures=temperatures, random=at_top)
+    top = log_likelihood(
+        net.top, shown, method=method, chains=chains, temperatures=temperatures, random=at_top, mean=mean
+    )
     per_row = log_weights.mean(0) - top.log_partition
     from_draws = float((log_weights.var(0) / draws).sum().sqrt()) / len(v)
-    mean = float(per_row.mean())
+    average = float(per_row.mean())
     return Bound(
-        mean,
+        average,
         math.hypot(from_draws, top.log_partition_error),
         top.log_partition,
         top.log_partition_error,
-        mean - (top.upper - top.lower),
+        average - (top.upper - top.lower),
         per_row,
     )
 
 
-def _log_weight(
-    net: DirectedStack, v: Tensor, labels: Tensor | None, posterior: Posterior, random: RandomStream, first_row: int
-) -> Tensor:
-    """``log p*(v, h) - log q(h | v)`` of each row for one draw of h, in nats, float64; log Z is not taken off yet."""
+@torch.no_grad()
+def log_weight(
+    net: DirectedStack,
+    v: VisibleBatch,
+    labels: Labels | None,
+    posterior: Posterior,
+    random: RandomStream,
+    first_row: int = 0,
+) -> PerRow:
+    """``log p*(v, h) - log q(h | v)`` of each row for one draw of h, whose mean less log Z is the bound.
+
+    Parameters
+    ----------
+    net : DirectedStack
+    v : Tensor of shape (batch, visible)
+    labels : Tensor of shape (batch,), int64, optional
+    posterior : {"samples", "means"}
+        As for :func:`variational_bound`.
+    random : RandomStream
+    first_row : int
+        Global number of the first row.
+
+    Returns
+    -------
+    Tensor of shape (batch,)
+        In nats, float64.
+    """
     total = v.new_zeros(len(v), dtype=torch.float64)
     carried = below = v
     for up, down in zip(net.recognition, net.generation, strict=True):

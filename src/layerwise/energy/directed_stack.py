@@ -118,6 +118,7 @@ class DirectedStack(nn.Module, ABC):
         start: VisibleBatch | None = None,
         label: int | Labels | None = None,
         replicas: int = 1,
+        drawn: bool = False,
     ) -> VisibleChains:
         """Draw rows: chains in the top RBM, then one pass down.
 
@@ -136,12 +137,14 @@ class DirectedStack(nn.Module, ABC):
         replicas : int
             Above 1 the top's chains are tempered, with so many replicas each: for machines whose modes lie far apart.
             They keep no label.
+        drawn : bool
+            Whether binary units are drawn as well.
 
         Returns
         -------
         Tensor of shape (count, visible)
-            Of binary units E[v | h¹] for a sampled h¹: the grey levels are probabilities of the last step. Of all
-            other kinds v is drawn, too: their means alone would vary less than rows do.
+            Of binary units, unless they are to be drawn, E[v | h¹] for a sampled h¹: the grey levels are probabilities
+            of the last step. Of all other kinds v is drawn, too: their means alone would vary less than rows do.
 
         Raises
         ------
@@ -153,13 +156,14 @@ class DirectedStack(nn.Module, ABC):
         x, h = self._chains(count, random, steps, start, labels, replicas)
         generation = self.generation
         if not generation:
-            binary = isinstance(self.top.visible, BernoulliUnits)
-            return self.top.mean_v_from_h(h) if binary else self.top.sample_v_from_h(h, random)
+            grey = isinstance(self.top.visible, BernoulliUnits) and not drawn
+            return self.top.mean_v_from_h(h) if grey else self.top.sample_v_from_h(h, random)
         x = self._without_labels(x)
         for layer in reversed(generation[1:]):
             x = layer.sample(x, random)
         last = generation[0]
-        return last.mean(x) if isinstance(last.units, BernoulliUnits) else last.sample(x, random)
+        grey = isinstance(last.units, BernoulliUnits) and not drawn
+        return last.mean(x) if grey else last.sample(x, random)
 
     def _chains(
         self,

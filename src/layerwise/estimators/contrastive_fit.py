@@ -64,12 +64,18 @@ class Lesson:
     classes: int = 0
 
     @classmethod
-    def weighted(cls, rows: UnitRows, weights: npt.NDArray[np.float64] | None) -> Lesson:
+    def weighted(
+        cls,
+        rows: UnitRows,
+        weights: npt.NDArray[np.float64] | None,
+        labels: Tensor | None = None,
+        classes: int = 0,
+    ) -> Lesson:
         """Rows with weights; those that count nothing are left out."""
-        if weights is None:
-            return cls(rows)
-        counting = weights > 0
-        return cls(rows if counting.all() else rows.select(counting), torch.from_numpy(weights[counting]))
+        lesson = cls(rows, None if weights is None else torch.from_numpy(weights), labels=labels, classes=classes)
+        if weights is None or (weights > 0).all():
+            return lesson
+        return lesson.select(torch.from_numpy(np.flatnonzero(weights > 0)))
 
     def select(self, indices: Tensor) -> Lesson:
         """Some of the rows."""

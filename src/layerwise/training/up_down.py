@@ -36,6 +36,7 @@ from layerwise.energy.wake_sleep_net import WakeSleepNet
 from layerwise.errors import DataError, OptionError
 from layerwise.kernels import SparseRows
 from layerwise.randomness import RandomStream
+from layerwise.training.phases import relative_weights
 from layerwise.training.ranges import at_least, not_negative, positive, share
 from layerwise.training.schedules import Linear
 from layerwise.units import UnitKind
@@ -136,14 +137,15 @@ class UpDown:
     def step(self, state: UpDownState, batch: Batch) -> tuple[UpDownState, UpDownInfo]:
         """Do one minibatch; where the top has label units a row's label is used, and drawn if it has none.
 
+        Rows may have weights, relative to each other.
+
         Raises
         ------
         DataError
-            The rows carry weights, or a value is missing.
+            A value is missing; a weight of a row is negative, or none is above 0.
         """
         net, random, row = state.net, state.random, batch.first_row
-        if batch.weights is not None:
-            raise DataError("weights", "given", "up-down counts all rows the same", "leave the weights out")
+        share = relative_weights(batch.weights, batch.values)
         if bool(batch.values.sum().isnan()):
             raise DataError("rows", "NaN", "up-down needs every value", "fill the gaps with the first layer's impute")
         recognition, generation, top = net.recognition, net.generation, net.top
@@ -158,10 +160,11 @@ class UpDown:
             by_mean = number == 0 and self.dreams == "means"
             dreamt.insert(0, layer.mean(dreamt[0]) if by_mean else layer.sample(dreamt[0], random, row))
 
-        differences = [self._of_top(net, top_data, top_dream)]
+        # A dream weighs what the row does that it began at.
+        differences = [self._of_top(net, top_data, top_dream, share)]
         for number, (up, down) in enumerate(zip(recognition, generation, strict=True)):
-            differences.append(_of_layer(f"down.{number}", down, recognised[number + 1], recognised[number]))
-            differences.append(_of_layer(f"up.{number}", up, dreamt[number], dreamt[number + 1]))
+            differences.append(_of_layer(f"down.{number}", down, recognised[number + 1], recognised[number], share))
+            differences.append(_of_layer(f"up.{number}", up, dreamt[number], dreamt[number + 1], share))
         rate = self.learning_rate * Linear(self.steps)(state.steps_done)
         for difference in differences:  # after all of them were taken: each is a gradient of the same net
             self._go_along(difference, state.velocity, rate)
@@ -169,14 +172,16 @@ class UpDown:
         return UpDownState(net, state.velocity, state.steps_done + 1, random), info
 
     @staticmethod
-    def _of_top(net: WakeSleepNet, data: Tensor, dream: Tensor) -> _Difference:
+    def _of_top(net: WakeSleepNet, data: Tensor, dream: Tensor, share: Tensor | None) -> _Difference:
         top = net.top
         sides: list[tuple[Sums, Statistics, Statistics]] = []
         for v in (data, dream):
             rows = kernels.compress(v)
             field = top.field_of_hidden(rows)
             mean = top.hidden.mean(field)
-            sides.append(((rows, mean), top.visible.statistics(v), top.hidden.expected_statistics(field, mean)))
+            visible = _weighted(top.visible.statistics(v), share)
+            hidden = _weighted(top.hidden.expected_statistics(field, mean), share)
+            sides.append(((rows, _times(mean, share)), visible, hidden))
         (plus, visible, hidden), (minus, visible_dream, hidden_dream) = sides
         units: list[tuple[str, UnitKind, Statistics, Statistics]] = [
             ("top.visible", top.visible, visible, visible_dream),
@@ -214,13 +219,24 @@ class UpDown:
         return UpDownState(net, state.velocity, int(tree["steps_done"]), RandomStream(*tree["random"]))
 
 
-def _of_layer(name: str, layer: Conditional, given: Tensor, wanted: Tensor) -> _Difference:
+def _of_layer(name: str, layer: Conditional, given: Tensor, wanted: Tensor, share: Tensor | None) -> _Difference:
     """What makes ``wanted`` more probable given ``given``: the gradient of its mean log-probability."""
     rows = kernels.compress(given)
     field = kernels.product(rows, layer.weights, layer.units.bias)
     mean = layer.units.mean(field)
-    statistics = layer.units.statistics(wanted), layer.units.expected_statistics(field, mean)
-    return _Difference(name, layer.weights, (rows, wanted), (rows, mean), [(name, layer.units, *statistics)])
+    plus = _weighted(layer.units.statistics(wanted), share)
+    minus = _weighted(layer.units.expected_statistics(field, mean), share)
+    sums: tuple[Sums, Sums] = (rows, _times(wanted, share)), (rows, _times(mean, share))
+    return _Difference(name, layer.weights, *sums, [(name, layer.units, plus, minus)])
+
+
+def _times(values: Tensor, share: Tensor | None) -> Tensor:
+    """Numbers of the rows, such that their plain mean is the weighted one."""
+    return values if share is None else values * share
+
+
+def _weighted(statistics: Statistics, share: Tensor | None) -> Statistics:
+    return {name: _times(values, share) for name, values in statistics.items()}
 
 
 def _parameters(net: WakeSleepNet) -> dict[str, Tensor]:
