@@ -12,10 +12,11 @@ import torch
 
 from layerwise.runs.draft import Draft
 from layerwise.runs.folder import RunFolder
-from layerwise.runs.job import Job, begin, settle
+from layerwise.runs.job import Job, begin
 from layerwise.runs.model import Model
 from layerwise.runs.progress import Display
 from layerwise.runs.recipe import Recipe
+from layerwise.runs.settling import settle
 from layerwise.runs.stopping import Stop
 
 TINY: dict[str, dict[str, Any]] = {

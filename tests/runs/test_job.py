@@ -20,11 +20,12 @@ from layerwise.runs import job as job_module
 from layerwise.runs import watch as watch_module
 from layerwise.runs.draft import Draft
 from layerwise.runs.folder import RunFolder
-from layerwise.runs.job import Job, begin, go_on, settle
+from layerwise.runs.job import Job, begin, go_on
 from layerwise.runs.measured import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING
 from layerwise.runs.metrics import Metrics
 from layerwise.runs.model import Model
 from layerwise.runs.progress import Display
+from layerwise.runs.settling import settle
 from layerwise.runs.stopping import Stop
 from layerwise.training.course import Course
 

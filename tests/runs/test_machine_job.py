@@ -13,10 +13,11 @@ from layerwise.errors import Interrupted
 from layerwise.runs import job as job_module
 from layerwise.runs.draft import Draft
 from layerwise.runs.folder import RunFolder
-from layerwise.runs.job import Job, begin, go_on, settle
+from layerwise.runs.job import Job, begin, go_on
 from layerwise.runs.metrics import Metrics
 from layerwise.runs.model import Model
 from layerwise.runs.progress import Display
+from layerwise.runs.settling import settle
 
 SHORT = {"hidden": [6], "epochs": 3, "batch_size": 300}
 LABELLED = {"source": "digits", "labels": 400}

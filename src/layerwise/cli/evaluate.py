@@ -35,29 +35,15 @@ def evaluate(
     """
     import numpy as np
 
-    from layerwise.errors import OptionError
-    from layerwise.runs.division import divide
-    from layerwise.runs.fingerprint import open_data
     from layerwise.runs.folder import RunFolder
-    from layerwise.runs.matching import load_like, matched
+    from layerwise.runs.matching import rows_asked_about
     from layerwise.runs.model import Model
     from layerwise.runs.tables import table_of
     from layerwise.training.memory import enough_memory
 
     folder = RunFolder.open(run)
-    recipe, model = folder.recipe(), Model.load(folder.model_path)
-    if data is None:
-        if target is not None:
-            raise OptionError("--target", target, "names a column of DATA, which is not given", "give DATA as well")
-        dataset, _ = open_data(recipe.data, recipe.training)
-        rows = divide(dataset, recipe.data, recipe.training.visible, recipe.run.seed).test
-        what = f"test part of {dataset.name}"
-    else:
-        dataset = load_like(data, target, recipe.data.target, model)
-        rows, what = dataset.train, dataset.name
-        if dataset.test is not None:
-            rows, what = dataset.test, f"test part of {dataset.name}"
-    rows = matched(rows, model, what)
+    model = Model.load(folder.model_path)
+    rows, what = rows_asked_about(folder, model, data, target)
     say(f"{what}: {len(rows):,} rows, {rows.n_labelled:,} of them labelled")
     with enough_memory({"DATA": what}, "give fewer rows"):
         measured = model.measure(rows)

@@ -243,7 +243,8 @@ def train(
     """
     from layerwise.runs.draft import Draft
     from layerwise.runs.folder import RunFolder
-    from layerwise.runs.job import Job, begin, settle
+    from layerwise.runs.job import Job, begin
+    from layerwise.runs.settling import settle
 
     is_recipe = Path(data).suffix.lower() == ".toml"
     draft = Draft.from_file(Path(data)) if is_recipe else Draft()

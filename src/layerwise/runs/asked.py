@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from layerwise.data.rows import Rows
 from layerwise.energy.class_rbm import join_labels
 from layerwise.errors import DataError
 from layerwise.randomness import RandomStream
-from layerwise.runs.division import divide, prepared_sample
-from layerwise.runs.fingerprint import open_data
+from layerwise.runs.division import prepared_sample
 from layerwise.runs.folder import RunFolder
 from layerwise.runs.likelihood import bound_of, likelihood_of, whole_rows
-from layerwise.runs.matching import load_like, matched
+from layerwise.runs.matching import rows_asked_about
 from layerwise.runs.model import Model
 from layerwise.training.checkpoint import write_atomically
 
@@ -61,7 +59,7 @@ def ask_likelihood(
     DataError
         No row is whole, or has the label that a class-rbm asks for.
     """
-    rows, what = _rows(folder, model, data, target)
+    rows, what = rows_asked_about(folder, model, data, target, labels=model.kind == "class-rbm")
     prepared = prepared_sample(rows, model.preparation)
     kept = whole_rows(prepared)
     if model.kind == "class-rbm":
@@ -88,22 +86,6 @@ def ask_likelihood(
         if model.kind == "class-rbm":
             text += ", of row and label together"
     return Answer(what, text, lower, upper, len(rows) - int(kept.sum()), per_row)
-
-
-def _rows(folder: RunFolder, model: Model, data: str | None, target: str | None) -> tuple[Rows, str]:
-    recipe = folder.recipe()
-    if data is None:
-        dataset, _ = open_data(recipe.data, recipe.training)
-        rows = divide(dataset, recipe.data, recipe.training.visible, recipe.run.seed).test
-        what = f"test part of {dataset.name}"
-    else:
-        dataset = load_like(data, target, recipe.data.target, model)
-        rows, what = dataset.train, dataset.name
-        if dataset.test is not None:
-            rows, what = dataset.test, f"test part of {dataset.name}"
-    if model.kind != "class-rbm":
-        rows = replace(rows, labels=None, classes=())
-    return matched(rows, model, what), what
 
 
 def write_nats(path: Path, per_row: npt.NDArray[np.float64]) -> None:

@@ -29,10 +29,10 @@ from layerwise.data.preparation import PlainKind, Preparation
 from layerwise.data.rows import Dataset, Rows
 from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
-from layerwise.runs.recipe import DataTable
+from layerwise.runs.recipe import DataTable, Recipe
 from layerwise.training.course import Lessons
 
-__all__ = ["Division", "divide", "prepared_sample"]
+__all__ = ["Division", "divide", "division_of", "prepared_sample"]
 
 MEASURED_ROWS = 1000
 """How many rows a measurement after an epoch is taken on."""
@@ -130,6 +130,11 @@ def divide(dataset: Dataset, table: DataTable, visible: str, seed: int) -> Divis
     if code is not None:
         return Division(learning, monitored, test, unit_scale(learning, code), code)
     return Division(learning, monitored, test, _fitted(dataset, learning, visible))
+
+
+def division_of(dataset: Dataset, recipe: Recipe, repeat: int = 0) -> Division:
+    """What a recipe makes of its data set in one of its repeats."""
+    return divide(dataset, recipe.data, recipe.training.visible, recipe.run.seed + repeat)
 
 
 def _fitted(dataset: Dataset, learning: Rows, visible: str) -> Preparation:

@@ -10,68 +10,31 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
-import numpy as np
-
 from layerwise.data.rows import Dataset
-from layerwise.errors import DataError, DivergenceError, Interrupted, RunError
+from layerwise.errors import DivergenceError, Interrupted, RunError
 from layerwise.randomness import RandomStream
-from layerwise.runs.division import Division, divide, prepared_sample
+from layerwise.runs.division import division_of
 from layerwise.runs.draft import Draft
 from layerwise.runs.findings import Findings
 from layerwise.runs.fingerprint import open_data
 from layerwise.runs.folder import RunFolder
-from layerwise.runs.likelihood import finding_of
-from layerwise.runs.measured import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, LayerFinding, LikelihoodFinding
 from layerwise.runs.metrics import Metrics
 from layerwise.runs.model import Model
+from layerwise.runs.outcome import Outcome
 from layerwise.runs.portrait import outline, portray
 from layerwise.runs.progress import Display
 from layerwise.runs.recipe import Recipe
 from layerwise.runs.report import render
 from layerwise.runs.result import Result
-from layerwise.runs.scores import accuracy, logistic_regression
 from layerwise.runs.stopping import Stop
 from layerwise.runs.watch import Watch
 from layerwise.training.checkpoint import Checkpoints, write_atomically
 from layerwise.training.course import Course
-from layerwise.training.machine_plan import ClassRBMPlan, RBMPlan
 from layerwise.training.memory import enough_memory
-from layerwise.training.pretraining import measure_layer
-from layerwise.training.single_machine import filled, measure_class_machine, moments
 
-__all__ = ["Job", "begin", "go_on", "settle"]
-
-TEST_ROWS = 10_000
-"""Test rows at most whose likelihood is measured: they become dense at once."""
-
-
-def settle(draft: Draft) -> tuple[Recipe, Dataset, Division]:
-    """Check all that can be known before training: options, data, labels, device, memory.
-
-    Returns
-    -------
-    recipe : Recipe
-        Complete.
-    dataset : Dataset
-    division : Division
-        Of the first repeat.
-
-    Raises
-    ------
-    OptionError, DataError
-    """
-    first = draft.complete()
-    dataset, found = open_data(first.data, first.training)
-    recipe = draft.complete(dataset.train, found)
-    draft.check_device(recipe)
-    division = _divided(dataset, recipe, 0)
-    draft.check_memory(recipe, division.preparation.n_units)
-    if recipe.training.model == ClassRBMPlan.model:
-        _check_for_labels(division, dataset)
-    return recipe, dataset, division
+__all__ = ["Job", "begin", "go_on"]
 
 
 def begin(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Job:
@@ -191,7 +154,7 @@ class Job:
 
     def _one_course(self, display: Display, stop: Stop) -> None:
         repeat, run = self.repeat, self.recipe.run
-        division = _divided(self.dataset, self.recipe, repeat)
+        division = division_of(self.dataset, self.recipe, repeat)
         seed, plan = run.seed + repeat, self.recipe.training
         course = Course(plan, division.lessons(plan.batch_size, seed, run.device), RandomStream(seed))
         if self._restored is not None:
@@ -204,11 +167,12 @@ class Job:
             if stop.asked:
                 raise Interrupted(self.folder.checkpoint_path)
         watch.save_now()
+        outcome = Outcome(self.recipe, self.dataset, division, course, seed)
         display.doing("scoring")
         with stop.at_once():
-            result = self._result(course, division, seed)
+            result = self._result(outcome)
         if repeat == 0:
-            self._model(course, division).save(self.folder.model_path)
+            outcome.model().save(self.folder.model_path)
         self.metrics.append({"repeat": repeat, "result": result.to_line()})
         self.repeat += 1
         self._save(None)
@@ -235,98 +199,28 @@ class Job:
     def _total_seconds(self) -> float:
         return self._seconds + time.perf_counter() - self._since
 
-    def _result(self, course: Course, division: Division, seed: int) -> Result:
-        layers, likelihood = self._layers(course), None
-        scored, labelled, preparation = division.scored, division.labelled, division.preparation
-        accuracies: dict[str, float] = {}
-        plan = self.recipe.training
-        if isinstance(plan, RBMPlan):
-            likelihood = self._likelihood(plan, course, division, seed)
-        elif isinstance(plan, ClassRBMPlan):
-            if scored is not None and labelled is not None:
-                given = self._model(course, division).probabilities(scored)
-                accuracies[THIS_NETWORK] = float((given.argmax(1) == scored.labels).mean())
-                accuracies[BASELINE] = logistic_regression(labelled, scored, preparation)
-        elif scored is not None and labelled is not None and course.network is not None:
-            accuracies[THIS_NETWORK] = accuracy(course.network, scored, preparation)
-            if course.twin is not None:
-                accuracies[WITHOUT_PRETRAINING] = accuracy(course.twin, scored, preparation)
-            accuracies[BASELINE] = logistic_regression(labelled, scored, preparation)
+    def _result(self, outcome: Outcome) -> Result:
+        division, accuracies = outcome.division, outcome.accuracies()
+        of_units = self.recipe.training.model != "dbn"
         return Result(
-            seed=seed,
+            seed=outcome.seed,
             data=self.dataset.source,
             rows=len(division.learning),
-            columns=division.learning.n_columns if plan.model == "dbn" else division.preparation.n_units,
+            columns=division.preparation.n_units if of_units else division.learning.n_columns,
             labelled=division.learning.n_labelled,
-            scored=len(scored) if accuracies and scored is not None else 0,
-            layers=layers,
+            scored=len(division.scored) if accuracies and division.scored is not None else 0,
+            layers=outcome.layers(),
             accuracies=accuracies,
+            likelihood=outcome.likelihood(),
             seconds=round(self._total_seconds(), 3),
-            likelihood=likelihood,
         )
-
-    def _layers(self, course: Course) -> tuple[LayerFinding, ...]:
-        sample, held_out = course.lessons.sample, course.lessons.held_out
-        layers: list[LayerFinding] = []
-        for rbm in course.layers:
-            if self.recipe.training.model == ClassRBMPlan.model:
-                info = measure_class_machine(rbm, sample, held_out, None)
-            else:
-                sample, held_out = filled(rbm, sample), None if held_out is None else filled(rbm, held_out)
-                info = measure_layer(rbm, sample, held_out)
-            layers.append(LayerFinding(rbm.hidden.size, info.reconstruction_error, info.free_energy_gap))
-            if rbm is not course.layers[-1]:
-                sample = rbm.mean_h_from_v(sample)
-                held_out = None if held_out is None else rbm.mean_h_from_v(held_out)
-        return tuple(layers)
-
-    def _likelihood(self, plan: RBMPlan, course: Course, division: Division, seed: int) -> LikelihoodFinding | None:
-        test = division.test.select(slice(0, TEST_ROWS))
-        rows = prepared_sample(test, division.preparation, self.recipe.run.device)
-        sample, annealing = course.lessons.sample, (plan.annealing_chains, plan.annealing_temperatures)
-        return finding_of(course.layers[0], rows, sample, moments(sample)[0], *annealing, seed)
-
-    def _model(self, course: Course, division: Division) -> Model:
-        rows = division.learning
-        provenance = {"data": self.dataset.name, "seed": self.recipe.run.seed, "layerwise": version("layerwise")}
-        return Model(
-            division.preparation,
-            course.net,
-            course.network,
-            rows.classes,
-            rows.columns,
-            rows.picture,
-            rows.full_scale,
-            provenance,
-            **self._of_machine(course, division),
-        )
-
-    def _of_machine(self, course: Course, division: Division) -> dict[str, Any]:
-        """What the model of a single machine has beside."""
-        kind = self.recipe.training.model
-        if kind == "dbn":
-            return {}
-        return {"kind": kind, "code": division.code, "mean": moments(course.lessons.sample)[0]}
 
     def _report(self, stop: Stop) -> Findings:
         """The report is of the model as it was saved."""
         model = Model.load(self.folder.model_path)
         findings = outline(self.recipe, self.results, self.metrics.curves(), self.folder, self.dataset.name)
         with stop.at_once():
-            findings = portray(findings, model, _divided(self.dataset, self.recipe, 0), self.recipe.run.seed)
+            findings = portray(findings, model, division_of(self.dataset, self.recipe), self.recipe.run.seed)
             page = render(findings)
         write_atomically(self.folder.report_path, page.encode())
         return findings
-
-
-def _check_for_labels(division: Division, dataset: Dataset) -> None:
-    if division.labelled is None:
-        remedy = "name the column of a table as target, or learn an rbm, which needs none"
-        raise DataError(f"labels of {dataset.name}", None, "a class-rbm learns rows and their labels", remedy)
-    if division.code is not None and bool(np.isnan(np.asarray(division.learning.values)).any()):
-        remedy = "learn an rbm, which infers them, or fill them by `layerwise impute` of one"
-        raise DataError(f"rows of {dataset.name}", "missing values", "a class-rbm learns from whole rows", remedy)
-
-
-def _divided(dataset: Dataset, recipe: Recipe, repeat: int) -> Division:
-    return divide(dataset, recipe.data, recipe.training.visible, recipe.run.seed + repeat)

@@ -13,9 +13,52 @@ from layerwise.data.columns import TablePreparation
 from layerwise.data.rows import Dataset, Rows
 from layerwise.data.sources import load
 from layerwise.errors import DataError, OptionError
+from layerwise.runs.division import division_of
+from layerwise.runs.fingerprint import open_data
+from layerwise.runs.folder import RunFolder
 from layerwise.runs.model import Model
 
-__all__ = ["load_like", "matched"]
+__all__ = ["load_like", "matched", "rows_asked_about"]
+
+
+def rows_asked_about(
+    folder: RunFolder, model: Model, data: str | None, target: str | None, *, labels: bool = True
+) -> tuple[Rows, str]:
+    """The rows that a command measures: a run's own test part, or other data, of these the test part if there is one.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    model : Model
+        Of that folder.
+    data, target : str or None
+        As a person gave them.
+    labels : bool
+        Whether labels are asked for; otherwise they may be of any classes.
+
+    Returns
+    -------
+    rows : Rows
+        As :func:`matched` makes them.
+    what : str
+        The rows, in words.
+
+    Raises
+    ------
+    OptionError
+        A target is named, and nothing that has it.
+    """
+    recipe = folder.recipe()
+    if data is None:
+        if target is not None:
+            raise OptionError("--target", target, "names a column of DATA, which is not given", "give DATA as well")
+        dataset, _ = open_data(recipe.data, recipe.training)
+        rows = division_of(dataset, recipe).test
+    else:
+        dataset = load_like(data, target, recipe.data.target, model)
+        rows = dataset.train if dataset.test is None else dataset.test
+    what = dataset.name if rows is dataset.train else f"test part of {dataset.name}"
+    return matched(rows if labels else replace(rows, labels=None, classes=()), model, what), what
 
 
 def load_like(data: str, target: str | None, usual_target: str | None, model: Model | None = None) -> Dataset:

@@ -1,0 +1,50 @@
+"""From what a person wrote to what can be trained: all that can be known to be wrong before training is said here."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from layerwise.data.rows import Dataset
+from layerwise.errors import DataError
+from layerwise.runs.division import Division, division_of
+from layerwise.runs.draft import Draft
+from layerwise.runs.fingerprint import open_data
+from layerwise.runs.recipe import Recipe
+from layerwise.training.machine_plan import ClassRBMPlan
+
+__all__ = ["settle"]
+
+
+def settle(draft: Draft) -> tuple[Recipe, Dataset, Division]:
+    """Check all that can be known before training: options, data, labels, device, memory.
+
+    Returns
+    -------
+    recipe : Recipe
+        Complete.
+    dataset : Dataset
+    division : Division
+        Of the first repeat.
+
+    Raises
+    ------
+    OptionError, DataError
+    """
+    first = draft.complete()
+    dataset, found = open_data(first.data, first.training)
+    recipe = draft.complete(dataset.train, found)
+    draft.check_device(recipe)
+    division = division_of(dataset, recipe)
+    draft.check_memory(recipe, division.preparation.n_units)
+    if recipe.training.model == ClassRBMPlan.model:
+        _check_for_labels(division, dataset)
+    return recipe, dataset, division
+
+
+def _check_for_labels(division: Division, dataset: Dataset) -> None:
+    if division.labelled is None:
+        remedy = "name the column of a table as target, or learn an rbm, which needs none"
+        raise DataError(f"labels of {dataset.name}", None, "a class-rbm learns rows and their labels", remedy)
+    if division.code is not None and bool(np.isnan(np.asarray(division.learning.values)).any()):
+        remedy = "learn an rbm, which infers them, or fill them by `layerwise impute` of one"
+        raise DataError(f"rows of {dataset.name}", "missing values", "a class-rbm learns from whole rows", remedy)
