@@ -24,7 +24,9 @@ ESTIMATORS: list[type[BaseEstimator]] = [
 QUICK: dict[str, dict[str, Any]] = {
     "BernoulliRBM": {"n_components": 16, "n_iter": 3},
     "RBM": {"n_components": 6, "n_iter": 3},
+    "ClassRBM": {"n_components": 6, "n_iter": 10, "learning_rate": 0.05},
     "GaussianRBM": {"n_components": 6, "n_iter": 3},
+    "DBN": {"hidden": (6, 4), "epochs": 3},
     "DBNClassifier": {"hidden": (32,), "epochs": 5, "fine_tune_epochs": 30, "fine_tune_learning_rate": 0.01},
 }
 
@@ -35,7 +37,9 @@ WEIGHTS = {
     "check_sample_weight_equivalence_on_sparse_data": MINIBATCHES,
 }
 EXPECTED_FAILURES = {
+    "DBN": WEIGHTS,
     "RBM": WEIGHTS,
+    "ClassRBM": WEIGHTS,
     "GaussianRBM": WEIGHTS,
     "BernoulliRBM": {
         "check_methods_subset_invariance": RANDOM_BITS,
@@ -46,7 +50,7 @@ EXPECTED_FAILURES = {
 # The checks fit rows of any size and labels of -1. They have hooks for estimators that accept less, which know
 # scikit-learn's own estimators by name; these are ours.
 ROWS_FROM_0_TO_1 = {"BernoulliRBM"}
-UNLABELLED_IS_MINUS_ONE = {"DBNClassifier"}
+UNLABELLED_IS_MINUS_ONE = {"ClassRBM", "DBNClassifier"}
 
 
 @pytest.fixture(autouse=True)

@@ -101,7 +101,8 @@ class Coding:
         return self.read(estimator, np.array([table[name] for name in names], dtype=np.float64).T)
 
     def restore(self, units: Tensor, like: object = None, precision: np.dtype[Any] | None = None) -> Any:
-        """Rows in the estimator's own columns again; cells that ``like`` knows are kept."""
+        """Rows in the estimator's own columns again; cells that ``like`` knows are kept, units of a label left out."""
+        units = units[:, : self.preparation.n_units]
         if isinstance(self.preparation, TablePreparation):
             return self.preparation.restore(units, like, what="X")
         rows = self.preparation.restore(units)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -20,6 +19,7 @@ from layerwise.estimators.options import Seed, Whole, choice, whole_number
 from layerwise.estimators.sampling import SamplingEstimator, kept_chains
 from layerwise.estimators.unit_rows import UnitRows
 from layerwise.randomness import RandomStream
+from layerwise.training.classification_state import ClassificationState
 from layerwise.training.contrastive import ContrastiveState
 
 __all__ = ["DensityEstimator", "partition_of"]
@@ -44,7 +44,7 @@ class DensityEstimator(SamplingEstimator):
         return self._partition().log_partition_error
 
     def free_energy(self, X: object) -> Floats:
-        """``F(v) = -log Σ_h exp(-E(v, h))`` of each prepared row, in nats.
+        """``F(v) = -log Σ_h exp(-E(v, h))`` of each prepared row, in nats; a label, where there is one, summed away.
 
         Parameters
         ----------
@@ -122,7 +122,13 @@ class DensityEstimator(SamplingEstimator):
         """
         rows = self._read(X, missing=False)
         v = torch.cat([part for _, part in rows.parts()])
-        found = log_likelihood(
+        return self._likelihood(v, method, chains, temperatures, random_state).moved(self._coding.log_volume())
+
+    def _likelihood(
+        self, v: Tensor, method: object, chains: int, temperatures: int, random_state: Seed
+    ) -> LogLikelihood:
+        """Of rows of the machine."""
+        return log_likelihood(
             self.machine_,
             v,
             method=cast(Any, choice("method", method, "auto", "exact", "ais")),
@@ -131,15 +137,15 @@ class DensityEstimator(SamplingEstimator):
             random=stream_from(random_state),
             mean=self._mean,
         )
-        constant = self._coding.log_volume()
-        moved = {name: getattr(found, name) + constant for name in ("mean", "lower", "upper", "per_row")}
-        return replace(found, **moved)
 
     def _free_energies(self, rows: UnitRows) -> Floats:
         """In float64."""
         machine = as_precision(self.machine_, torch.float64)
         with torch.no_grad():
-            return np.concatenate([machine.free_energy(v.double()).numpy() for _, v in rows.parts()])
+            return np.concatenate([self._free_energy(machine, v.double()).numpy() for _, v in rows.parts()])
+
+    def _free_energy(self, machine: RBM, v: Tensor) -> Tensor:
+        return machine.free_energy(v)
 
     def _partition(self) -> LogLikelihood:
         validation.check_is_fitted(self)
@@ -148,13 +154,13 @@ class DensityEstimator(SamplingEstimator):
         return self._log_z
 
 
-def partition_of(machine: RBM, state: ContrastiveState, mean: Tensor, seed: int) -> LogLikelihood:
+def partition_of(machine: RBM, state: ContrastiveState | ClassificationState, mean: Tensor, seed: int) -> LogLikelihood:
     """Log Z of a machine that was trained, to be kept: exact where it can be summed, else annealed.
 
     Parameters
     ----------
     machine : RBM
-    state : ContrastiveState
+    state : ContrastiveState or ClassificationState
         The last of its training: the way back starts at the chains that it kept, if it kept any.
     mean : Tensor of shape (visible,)
         Of the training rows.

@@ -17,6 +17,7 @@ from layerwise.energy import (
     warn_if_coarse,
 )
 from layerwise.energy.clamping import clamped_gibbs, draw_unknown
+from layerwise.estimators.unit_rows import widened
 from layerwise.randomness import RandomStream
 
 __all__ = ["clamped_rows", "free_rows", "repeated", "tempered_rows"]
@@ -32,6 +33,7 @@ def repeated(v: Tensor, count: int) -> Tensor:
 @torch.no_grad()
 def free_rows(machine: RBM, start: Tensor, steps: int, random: RandomStream) -> Tensor:
     """Gibbs chains; what is missing of their start is drawn from the visible units' own biases."""
+    start = widened(machine, start)
     start = draw_unknown(machine, start, ~start.isnan(), random)
     return gibbs(machine, start, steps, random)[0]
 
@@ -39,6 +41,7 @@ def free_rows(machine: RBM, start: Tensor, steps: int, random: RandomStream) -> 
 @torch.no_grad()
 def clamped_rows(machine: RBM, start: Tensor, given: Tensor, steps: int, random: RandomStream) -> Tensor:
     """Gibbs chains whose given units are held still; what is not given begins as in ``start``."""
+    given, start = widened(machine, given), widened(machine, start)
     known = ~given.isnan()
     start = torch.where(known, given, start)
     start = draw_unknown(machine, start, ~start.isnan(), random)

@@ -6,11 +6,12 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+from sklearn import metrics
 from sklearn.utils import multiclass, validation
 
 from layerwise.errors import DataError
 
-__all__ = ["UNLABELLED", "encode_classes", "known_labels"]
+__all__ = ["UNLABELLED", "accuracy", "checked_classes", "codes_among", "encode_classes", "known_labels"]
 
 UNLABELLED = -1
 _MARK = "mark rows without label with -1"
@@ -73,6 +74,76 @@ def known_labels(y: object, n_rows: int) -> tuple[npt.NDArray[np.bool_], npt.NDA
     DataError, ValueError
         Where ``y`` is missing, too short or too long, or no row has a label.
     """
+    labels, present = _read(y, n_rows)
+    if not present.any():
+        rule = "some rows must have a label: at least one in each class"
+        remedy = "to learn from unlabelled rows alone, use BernoulliRBM"
+        raise DataError("y", f"{n_rows} rows without label", rule, remedy)
+    return present, _known(labels, present)
+
+
+def checked_classes(classes: object) -> npt.NDArray[Any]:
+    """All classes that there will be, sorted, as the first ``partial_fit`` is told them.
+
+    Raises
+    ------
+    DataError, ValueError
+        There are none, or fewer than two.
+    """
+    if classes is None:
+        rule, remedy = "must be given in the first call to partial_fit", "give all there will be: numpy.unique(y)"
+        raise DataError("classes", None, rule, remedy)
+    names: npt.NDArray[Any] = np.unique(cast(Any, validation).column_or_1d(classes))
+    if len(names) < 2:
+        raise DataError("classes", names.tolist(), "there must be at least two", "give all there will be")
+    return names
+
+
+def codes_among(classes: npt.NDArray[Any], y: object, n_rows: int) -> npt.NDArray[np.int64]:
+    """Each row's place among classes that are known already; -1 where a row has no label.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (classes,)
+    y : array-like of shape (rows,)
+        As for :func:`encode_classes`; no row needs to have a label.
+    n_rows : int
+
+    Returns
+    -------
+    ndarray of shape (rows,), int64
+
+    Raises
+    ------
+    DataError, ValueError
+        Where ``y`` is missing, too short or too long, or a label is none of the classes.
+    """
+    labels, present = _read(y, n_rows)
+    codes = np.full(n_rows, UNLABELLED, dtype=np.int64)
+    places = {name: code for code, name in enumerate(classes.tolist())}
+    for row, label in zip(np.flatnonzero(present), _known(labels, present).tolist(), strict=True):
+        if label not in places:
+            rule = f"is none of the classes {', '.join(str(name) for name in list(places)[:20])}"
+            raise DataError(f"y, row {row}", label, rule, "-1 marks a row without label")
+        codes[row] = places[label]
+    return codes
+
+
+def accuracy(predicted: npt.NDArray[Any], y: object, sample_weight: object = None) -> float:
+    """Share of the labelled rows whose class is predicted; rows without label are left out.
+
+    Raises
+    ------
+    DataError, ValueError
+        No row has a label, or rows and labels do not fit.
+    """
+    present, known = known_labels(y, len(predicted))
+    weights = None if sample_weight is None else np.asarray(sample_weight)[present]
+    return float(cast(Any, metrics).accuracy_score(known, predicted[present], sample_weight=weights))
+
+
+def _read(y: object, n_rows: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """One entry a row, and where it is a label."""
     if y is None:
         rule = "the estimator requires y to be passed, but the target y is None"
         raise DataError("y", None, rule, _MARK)
@@ -82,14 +153,13 @@ def known_labels(y: object, n_rows: int) -> tuple[npt.NDArray[np.bool_], npt.NDA
     if labels.dtype.kind == "f" and np.isnan(labels).any():
         row = int(np.argmax(np.isnan(labels)))
         raise DataError(f"y, row {row}", float(labels[row]), "Input y contains NaN, which is no label", _MARK)
-    present = _present(labels)
-    if not present.any():
-        rule = "some rows must have a label: at least one in each class"
-        remedy = "to learn from unlabelled rows alone, use BernoulliRBM"
-        raise DataError("y", f"{n_rows} rows without label", rule, remedy)
+    return labels, _present(labels)
+
+
+def _known(labels: npt.NDArray[Any], present: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
     known = _of_one_type(labels[present])
     validation.assert_all_finite(known, input_name="y")
-    return present, known
+    return known
 
 
 def _as_objects(y: Any) -> Any:

@@ -292,9 +292,11 @@ class RBM(DensityEstimator):
 
     def _going_on(self, trainer: ContrastiveLearning) -> ContrastiveState:
         """Where the last step ended; what other parameters need is begun anew."""
+        state = self._state
+        assert isinstance(state, ContrastiveState)
         if all(getattr(self._trainer, name) == getattr(trainer, name) for name in _KEPT_FOR):
-            return self._state
-        return trainer.init(self._state.rbm, self._state.random)
+            return state
+        return trainer.init(state.rbm, state.random)
 
     def _keep(self, learned: Learned) -> RBM:
         self.machine_, self._state, self._trainer = learned.machine, learned.state, learned.trainer

@@ -20,6 +20,7 @@ from layerwise.estimators.machine_estimator import MachineEstimator
 from layerwise.estimators.options import Seed, Whole, choice, whole_number
 from layerwise.estimators.unit_rows import filled
 from layerwise.randomness import RandomStream
+from layerwise.training.classification_state import ClassificationState
 from layerwise.training.contrastive import ContrastiveState
 
 __all__ = ["SamplingEstimator", "kept_chains"]
@@ -28,7 +29,7 @@ __all__ = ["SamplingEstimator", "kept_chains"]
 class SamplingEstimator(MachineEstimator):
     """One whose fit also leaves the last State of training, with the chains that it kept."""
 
-    _state: ContrastiveState
+    _state: ContrastiveState | ClassificationState
     _mean: Tensor
     _precision: np.dtype[Any]
 
@@ -83,20 +84,8 @@ class SamplingEstimator(MachineEstimator):
             A table of the library that was fitted; a matrix where a matrix was.
         """
         validation.check_is_fitted(self)
-        count, steps = whole_number("n_samples", n_samples, least=1), whole_number("steps", steps, least=1)
-        random = stream_from(random_state)
-        if tempered:
-            for name, value in (("given", given), ("start", start)):
-                if value is not None:
-                    raise OptionError(name, value, "cannot be had with tempered chains", "give tempered=False")
-            drawn = tempered_rows(self.machine_, self._mean, count, steps, random)
-        else:
-            first = self._starts(start, count, random)
-            if given is None:
-                drawn = free_rows(self.machine_, first, steps, random)
-            else:
-                known = self._coding.read_given(self, given).units()
-                drawn = clamped_rows(self.machine_, first, repeated(known, count), steps, random)
+        known = None if given is None else self._coding.read_given(self, given).units()
+        drawn = self._drawn(n_samples, known, steps, tempered, start, random_state)
         return self._coding.restore(drawn, precision=self._precision)
 
     def impute(
@@ -135,6 +124,22 @@ class SamplingEstimator(MachineEstimator):
         dense = rows.values if isinstance(rows.values, np.ndarray) else rows.values.toarray()
         return self._coding.restore(v, dense, rows.precision)
 
+    def _drawn(
+        self, n_samples: int, known: Tensor | None, steps: int, tempered: bool, start: object, random_state: Seed
+    ) -> Tensor:
+        """Rows of the machine; of ``known`` ones the units that are not NaN are held still."""
+        count, steps = whole_number("n_samples", n_samples, least=1), whole_number("steps", steps, least=1)
+        random = stream_from(random_state)
+        if tempered:
+            if known is not None or start is not None:
+                rule, remedy = "draws free rows, from nowhere in particular", "give tempered=False, or nothing else"
+                raise OptionError("tempered", tempered, rule, remedy)
+            return tempered_rows(self.machine_, self._mean, count, steps, random)
+        first = self._starts(start, count, random)
+        if known is None:
+            return free_rows(self.machine_, first, steps, random)
+        return clamped_rows(self.machine_, first, repeated(known, count), steps, random)
+
     def _starts(self, start: object, count: int, random: RandomStream) -> Tensor:
         if start is None:
             return torch.full((count, self.machine_.visible.size), math.nan)
@@ -153,8 +158,8 @@ class SamplingEstimator(MachineEstimator):
 
 
 @torch.no_grad()
-def kept_chains(machine: RBM, state: ContrastiveState, random: RandomStream) -> Tensor | None:
+def kept_chains(machine: RBM, state: ContrastiveState | ClassificationState, random: RandomStream) -> Tensor | None:
     """A machine's rows that its training kept, if it kept any."""
-    if state.tempering is not None:
+    if isinstance(state, ContrastiveState) and state.tempering is not None:
         return state.tempering.chains.rows
     return None if state.chains is None else machine.sample_v_from_h(state.chains, random)

@@ -21,7 +21,7 @@ from layerwise.errors import DataError
 from layerwise.estimators.conversion import parts
 from layerwise.randomness import RandomStream
 
-__all__ = ["UnitRows", "checked_weights", "filled", "moments"]
+__all__ = ["UnitRows", "checked_weights", "filled", "moments", "widened"]
 
 ROWS_AT_ONCE = 4096
 
@@ -157,5 +157,10 @@ def filled(machine: RBM, v: Tensor, random: RandomStream, **options: int) -> Ten
     for first in range(0, len(incomplete), ROWS_AT_ONCE):
         random.position = position
         some = incomplete[first : first + ROWS_AT_ONCE]
-        v[some] = impute(machine, v[some], random, first_row=first, **options)
+        v[some] = impute(machine, widened(machine, v[some]), random, first_row=first, **options)[:, : v.shape[1]]
     return v
+
+
+def widened(machine: RBM, v: Tensor) -> Tensor:
+    """Rows of the columns' units as rows of the machine: it may have a label's units after them, which are missing."""
+    return torch.nn.functional.pad(v, (0, machine.visible.size - v.shape[1]), value=torch.nan)

@@ -37,6 +37,7 @@ from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
 from layerwise.training.class_gradient import gradient_of_fields
 from layerwise.training.classification_state import ClassificationInfo, ClassificationState
+from layerwise.training.label_units import beside
 from layerwise.training.phases import complete, relative_weights
 from layerwise.training.ranges import at_least, not_negative, positive, share
 from layerwise.training.schedules import Linear
@@ -56,7 +57,8 @@ class ClassificationLearning:
     Parameters
     ----------
     steps : int, optional
-        Minibatches in all: the learning rate falls linearly and reaches zero after the last. Left out, it does not fall.
+        Minibatches in all: the learning rate falls linearly and reaches zero after the last. It does not fall
+        if they are left out.
     discriminative, generative : float
         What ``log p(y | x)`` and ``log p(x, y)`` of a labelled row count: 1 and 0 is discriminative, 0 and 1 generative
         training, both above zero hybrid.
@@ -194,10 +196,7 @@ class ClassificationLearning:
         x, rbm = batch.values, state.rbm
         if not bool(x.sum().isnan()):
             return x
-        of_labels = torch.full((len(x), rbm.visible.size - x.shape[1]), torch.nan, dtype=x.dtype, device=x.device)
-        known = labels >= 0
-        of_labels[known] = torch.nn.functional.one_hot(labels[known], of_labels.shape[1]).to(x)
-        both = torch.cat([x, of_labels], dim=1)
+        both = beside(x, labels, rbm.visible.size - x.shape[1])
         return complete(rbm, both, MISSING_STEPS, state.random, batch.first_row)[:, : x.shape[1]]
 
     def _subtract_model(

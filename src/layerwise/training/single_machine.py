@@ -20,7 +20,7 @@ from layerwise.data.minibatches import MinibatchStream
 from layerwise.energy.class_rbm import class_log_probabilities, class_rbm, free_energy_of_features, mean_h_from_features
 from layerwise.energy.enumeration import exact_log_partition, state_count
 from layerwise.energy.rbm import RBM
-from layerwise.errors import DataError, DivergenceError
+from layerwise.errors import DivergenceError
 from layerwise.randomness import RandomStream
 from layerwise.training.classification_rbm import ClassificationLearning, ClassificationState
 from layerwise.training.contrastive import ContrastiveLearning, ContrastiveState
@@ -181,16 +181,7 @@ class OneClassMachine:
     def begin_layer(
         self, below: Sequence[RBM], stream: MinibatchStream, sample: Tensor, random: RandomStream
     ) -> tuple[ClassificationLearning, ClassificationState, MinibatchStream]:
-        """A trainer, its first State and its minibatches; ``below`` is empty.
-
-        Raises
-        ------
-        DataError
-            Rows have missing values.
-        """
-        if bool(sample.isnan().any()):
-            remedy = "learn an rbm, which infers them, or fill them by `layerwise impute` of one"
-            raise DataError("rows", "missing values", "a class-rbm learns from whole rows", remedy)
+        """A trainer, its first State and its minibatches; ``below`` is empty."""
         rbm = class_rbm(_started(self.units, sample), self.hidden, self.classes).to(sample.device)
         rbm.scatter_weights(random)
         trainer = self.trainer(self.epochs * stream.n_batches)
@@ -222,22 +213,30 @@ def measure_class_machine(
     rbm: RBM, rows: Tensor, held_out: Tensor | None, labelled: tuple[Tensor, Tensor] | None
 ) -> ClassInfo:
     """Measure a machine with labels on rows, on held-out rows and on labelled ones (values, labels)."""
+    known, rows = ~rows.isnan(), filled(rbm, rows)
     hidden = mean_h_from_features(rbm, rows)
-    error = (rows - rbm.mean_v_from_h(hidden)[:, : rows.shape[1]]).square().sum(1).mean()
+    error = ((rows - rbm.mean_v_from_h(hidden)[:, : rows.shape[1]]) * known).square().sum(1).mean()
     gap = loss = accuracy = math.nan
     if held_out is not None and len(held_out):
-        energies = [free_energy_of_features(rbm, some).double().mean() for some in (held_out, rows)]
+        energies = [free_energy_of_features(rbm, some).double().mean() for some in (filled(rbm, held_out), rows)]
         gap = float(energies[0] - energies[1])
     if labelled is not None:
-        log_p, labels = class_log_probabilities(rbm, labelled[0]), labelled[1]
+        log_p, labels = class_log_probabilities(rbm, filled(rbm, labelled[0])), labelled[1]
         loss = -float(log_p.gather(1, labels[:, None]).double().mean())
         accuracy = float((log_p.argmax(1) == labels).double().mean())
     return ClassInfo(float(error), gap, float(hidden.mean()), loss, accuracy)
 
 
 def filled(rbm: RBM, rows: Tensor) -> Tensor:
-    """Rows whose missing values are drawn from the machine given the others, the same ones every time."""
-    return complete(rbm, rows, FILLING_STEPS, RandomStream(0), 0)
+    """Rows whose missing values are drawn from the machine given the others, the same ones every time.
+
+    The label of a machine that has one is drawn with them, and left out.
+    """
+    if not bool(rows.isnan().any()):
+        return rows
+    columns = rows.shape[1]
+    seen = torch.nn.functional.pad(rows, (0, rbm.visible.size - columns), value=torch.nan)
+    return complete(rbm, seen, FILLING_STEPS, RandomStream(0), 0)[:, :columns]
 
 
 def as_bits(visible: UnitKind, rows: Tensor) -> Tensor:
