@@ -12,8 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags, check_X_y, multiclass, validation
-from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils import Tags, extmath, multiclass, validation
 
 from layerwise.errors import DataError, OptionError
 from layerwise.estimators.conversion import stream_from
@@ -299,7 +298,7 @@ class Perceptron(ClassifierMixin, BaseEstimator):
         """
         validation.check_is_fitted(self)
         rows = cast(Any, validation).validate_data(self, X, accept_sparse="csr", reset=False)
-        scores: Floats = cast(Any, safe_sparse_dot)(rows, self.coef_.T, dense_output=True) + self.intercept_
+        scores: Floats = cast(Any, extmath).safe_sparse_dot(rows, self.coef_.T, dense_output=True) + self.intercept_
         return scores.ravel() if scores.shape[1] == 1 else scores
 
     def predict(self, X: object) -> npt.NDArray[Any]:
@@ -335,7 +334,7 @@ class Perceptron(ClassifierMixin, BaseEstimator):
         DataError, ValueError
             As in :meth:`fit`.
         """
-        checked: Any = cast(Any, check_X_y)(X, y, accept_sparse="csr", dtype=np.float64)
+        checked: Any = cast(Any, validation).check_X_y(X, y, accept_sparse="csr", dtype=np.float64)
         values, labels = checked
         multiclass.check_classification_targets(labels)
         classes = np.unique(labels)
@@ -360,8 +359,8 @@ class Perceptron(ClassifierMixin, BaseEstimator):
 
     def _options(self) -> tuple[PerceptronLearning, int, Patience, Callable[[int, PerceptronInfo], None] | None]:
         """The rule, the most epochs, when to stop before, and who is shown each epoch."""
-        if self.n_jobs is not None and (isinstance(self.n_jobs, bool) or not isinstance(self.n_jobs, int | np.integer)):
-            raise OptionError("n_jobs", self.n_jobs, "must be a whole number or None", "leave it out")
+        if self.n_jobs is not None:
+            whole_number("n_jobs", self.n_jobs, least=-(2**31))
         flag("warm_start", self.warm_start)
         flag("early_stopping", self.early_stopping)
         see = print_epoch if verbosity("verbose", self.verbose) else None

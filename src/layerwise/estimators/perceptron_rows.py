@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import StratifiedShuffleSplit
-from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils import class_weight as class_weights
 
 from layerwise.errors import DataError
 from layerwise.estimators.labels import checked_classes
@@ -49,7 +49,7 @@ def weighted_sides(
     DataError, ValueError
         A label is none of the classes, or weights that do not fit.
     """
-    of_class: Weights = cast(Any, compute_class_weight)(class_weight, classes=classes, y=labels)
+    of_class: Weights = cast(Any, class_weights).compute_class_weight(class_weight, classes=classes, y=labels)
     weights = checked_weights(sample_weight, len(labels))
     names, place = np.unique(labels, return_inverse=True)
     code_of = {name: code for code, name in enumerate(classes.tolist())}

@@ -9,7 +9,8 @@ A neuron answers :math:`a = w \cdot x + b` and stands for the class :math:`y = 1
   separates the classes with margin :math:`\gamma`, it makes at most :math:`(R / \gamma)^2` mistakes [2]_; see
   :mod:`layerwise.training.separability`.
 * The delta rule of Widrow and Hoff [3]_ [4]_: :math:`s = \eta\,(y - a) / (\lVert x \rVert^2 + 1)`, a step down the
-  gradient of :math:`(y - a)^2 / 2` that corrects the share :math:`\eta` of the error, whatever the scale of the columns.
+  gradient of :math:`(y - a)^2 / 2` that corrects the share :math:`\eta` of the error,
+  whatever the scale of the columns.
 * The pocket [5]_: Rosenblatt's rule, and beside it the weights that made the fewest mistakes so far. With the ratchet
   they are exchanged only for better ones, so that it makes sense of classes that no hyperplane separates.
 * The average [6]_ of the weights of Rosenblatt's rule after every visit, a row once told right counting like a mistake.
@@ -49,13 +50,13 @@ Penalty = Literal["l2", "l1", "elasticnet"]
 
 @dataclass(frozen=True)
 class PerceptronLearning:
-    """One of the rules, for any number of problems of two sides over the same rows.
+    r"""One of the rules, for any number of problems of two sides over the same rows.
 
     Parameters
     ----------
     rule : {"rosenblatt", "delta", "pocket", "averaged"}
     rate : float
-        :math:`\\eta`. Of the delta rule at most 1; a row's weight never makes it correct more than the whole error.
+        :math:`\eta`. Of the delta rule at most 1; a row's weight never makes it correct more than the whole error.
     penalty : {"l2", "l1", "elasticnet"}, optional
         What pulls the weights towards zero at every visit: ``alpha`` times half their square, times their absolute
         value, or ``1 - l1_ratio`` of the first and ``l1_ratio`` of the second. The absolute one is the truncated
@@ -163,10 +164,9 @@ class PerceptronLearning:
         order = rows.taught
         if self.shuffle:
             order = order[state.random.permutation(len(order)).numpy()]
-        if active is None:
-            active = np.arange(rows.signs.shape[1])
+        learning: npt.NDArray[np.int64] = np.arange(rows.signs.shape[1]) if active is None else active
         sides = rows.signs, rows.weights, rows.positive, rows.negative
-        told = kernel.visit_rows(state.memory, self._steps(), rows.values, order, *sides, active)
+        told = kernel.visit_rows(state.memory, self._steps(), rows.values, order, *sides, learning)
         if state.kept is not None:
             state = replace(state, kept=self._pocketed(state, rows))
         mistakes, loss, objective = told

@@ -4,7 +4,8 @@ Either there is a hyperplane with every row on its own side, or a point that lie
 (Kirchberger [1]_; it is Farkas' lemma [2]_), never both:
 
 .. math:: y_i\,(w \cdot x_i + b) > 0 \;\text{for all}\; i \qquad\text{or}\qquad
-          \sum_{+} \lambda_i x_i = \sum_{-} \lambda_i x_i,\; \lambda \ge 0,\; \sum_{+} \lambda_i = \sum_{-} \lambda_i = 1.
+          \sum_{+} \lambda_i x_i = \sum_{-} \lambda_i x_i,\; \lambda \ge 0,\;
+          \sum_{+} \lambda_i = \sum_{-} \lambda_i = 1.
 
 A linear program and its dual find the one or the other. What they propose is checked by itself: a hyperplane's margins
 with a bound on all rounding [3]_, a common point in exact arithmetic where its few rows allow. The same weights
@@ -31,14 +32,14 @@ import numpy.typing as npt
 from layerwise.data.values import Values
 from layerwise.errors import DataError
 from layerwise.training.exact_shares import exact_shares
-from layerwise.training.separating_plane import Floats, Plane, linear_program, proven_margins, widest_plane
+from layerwise.training.separating_plane import Floats, dense, linear_program, proven_margins, widest_plane
 
 __all__ = ["Separability", "separability"]
 
 
 @dataclass(frozen=True)
 class Separability:
-    """A hyperplane between two classes, or the proof that there is none.
+    r"""A hyperplane between two classes, or the proof that there is none.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ class Separability:
         Whether the two points are the same one, in exact arithmetic: then no hyperplane separates the classes. Where
         neither this nor ``separable`` holds, it is only shown that none does with a margin above ``gap / 2``.
     mistake_bound : float
-        Novikoff's [1]_: the most mistakes that Rosenblatt's rule can make, :math:`(R / \\gamma)^2` of the rows with a
+        Novikoff's [1]_: the most mistakes that Rosenblatt's rule can make, :math:`(R / \gamma)^2` of the rows with a
         1 beside them, which stands for the intercept. It holds for any order of the rows and any rate, from weights of
         zero, without a penalty. Infinite where no hyperplane is proven to separate.
 
@@ -143,10 +144,8 @@ def separability(values: Values, positive: npt.NDArray[np.bool_]) -> Separabilit
 
 
 def _no_plane(values: Values, signs: Floats, chosen: npt.NDArray[np.int64], shares: Floats) -> Separability:
-    some: Any = cast(Any, values)[chosen[shares[chosen] > 0]]
     held = chosen[shares[chosen] > 0]
-    points: Floats = some if isinstance(some, np.ndarray) else some.toarray()
-    proof = exact_shares(points, signs[held])
+    proof = exact_shares(dense(values, held), signs[held])
     if proof is not None:
         shares[held] = proof
     gap = 0.0 if proof is not None else _gap(values, signs, shares)

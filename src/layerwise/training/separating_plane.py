@@ -22,7 +22,7 @@ from scipy.optimize import linprog, nnls
 from layerwise.data.values import Values
 from layerwise.errors import DataError
 
-__all__ = ["Floats", "Plane", "linear_program", "proven_margins", "widest_plane"]
+__all__ = ["Floats", "Plane", "dense", "linear_program", "proven_margins", "widest_plane"]
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -67,7 +67,7 @@ def linear_program(values: Values, signs: Floats) -> tuple[Plane | None, Places,
     size = max(200, 2 * (columns + 2))
     chosen = np.unique(np.concatenate([_spread(np.flatnonzero(signs == side), size // 2) for side in (-1, 1)]))
     while True:
-        weights, shares = _solve((_dense(values, chosen) - shift) / scale, signs[chosen])
+        weights, shares = _solve((dense(values, chosen) - shift) / scale, signs[chosen])
         some = cast(Any, values)[chosen]
         plane = _centred(some, signs[chosen], weights / scale)
         if proven_margins(some, signs[chosen], plane).min() <= 0:
@@ -106,8 +106,8 @@ def _solve(rows: Floats, signs: Floats) -> tuple[Floats, Floats]:
 def widest_plane(values: Values, signs: Floats, start: Plane, bias: float | None) -> tuple[Plane, Floats]:
     r"""The hyperplane of the largest margin, from one that separates.
 
-    It is the shortest :math:`(w, b / \beta)` with :math:`y_i\,(w \cdot x_i + b) \ge 1`, where :math:`\beta` is the input
-    of the intercept. Lawson and Hanson turn this into least squares with variables that are not negative, which are the
+    It is the shortest :math:`(w, b / \beta)` with :math:`y_i\,(w \cdot x_i + b) \ge 1`, where :math:`\beta` is the
+    input of the intercept. Lawson and Hanson turn this into least squares with variables that are not negative, which are the
     shares of the rows.
 
     Parameters
@@ -132,7 +132,7 @@ def widest_plane(values: Values, signs: Floats, start: Plane, bias: float | None
     chosen = np.argsort(near)[: values.shape[1] + 50]
     shares = np.zeros(len(signs))
     while True:
-        rows = _dense(values, chosen) - shift
+        rows = dense(values, chosen) - shift
         reach = float(np.abs(rows).max()) or 1.0
         entry = bias if bias is not None else FREE * reach
         sided = signs[chosen, None] * np.column_stack([rows, np.full(len(rows), entry)]) / max(best_margin, 1e-300)
@@ -185,6 +185,7 @@ def _spread(places: Places, count: int) -> Places:
     return places[np.unique(np.linspace(0, len(places) - 1, min(count, len(places))).astype(np.int64))]
 
 
-def _dense(values: Values, places: Places) -> Floats:
+def dense(values: Values, places: Places) -> Floats:
+    """Some of the rows as a plain array."""
     some: Any = cast(Any, values)[places]
-    return some if isinstance(some, np.ndarray) else some.toarray()
+    return np.asarray(some if isinstance(values, np.ndarray) else some.toarray())
