@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from layerwise.estimators import BernoulliRBM as BernoulliRBM
     from layerwise.estimators import DBNClassifier as DBNClassifier
     from layerwise.estimators import GaussianRBM as GaussianRBM
+    from layerwise.estimators import Perceptron as Perceptron
 
     __version__: str
 
-__all__ = ["RBM", "BernoulliRBM", "DBNClassifier", "GaussianRBM", "__version__"]
+__all__ = ["RBM", "BernoulliRBM", "DBNClassifier", "GaussianRBM", "Perceptron", "__version__"]
 
 if not TYPE_CHECKING:  # a type checker that saw __getattr__ would accept any name
 

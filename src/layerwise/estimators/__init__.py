@@ -5,6 +5,7 @@ from __future__ import annotations
 from layerwise.estimators.bernoulli_rbm import BernoulliRBM
 from layerwise.estimators.dbn_classifier import DBNClassifier
 from layerwise.estimators.gaussian_rbm import GaussianRBM
+from layerwise.estimators.perceptron import Perceptron
 from layerwise.estimators.rbm import RBM
 
-__all__ = ["RBM", "BernoulliRBM", "DBNClassifier", "GaussianRBM"]
+__all__ = ["RBM", "BernoulliRBM", "DBNClassifier", "GaussianRBM", "Perceptron"]
