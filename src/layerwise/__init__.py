@@ -8,15 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from layerwise.estimators import DBN as DBN
     from layerwise.estimators import RBM as RBM
     from layerwise.estimators import BernoulliRBM as BernoulliRBM
+    from layerwise.estimators import ClassRBM as ClassRBM
     from layerwise.estimators import DBNClassifier as DBNClassifier
     from layerwise.estimators import GaussianRBM as GaussianRBM
     from layerwise.estimators import Perceptron as Perceptron
 
     __version__: str
 
-__all__ = ["RBM", "BernoulliRBM", "DBNClassifier", "GaussianRBM", "Perceptron", "__version__"]
+__all__ = ["DBN", "RBM", "BernoulliRBM", "ClassRBM", "DBNClassifier", "GaussianRBM", "Perceptron", "__version__"]
 
 if not TYPE_CHECKING:  # a type checker that saw __getattr__ would accept any name
 

@@ -30,7 +30,7 @@ from layerwise.energy.directed_stack import DirectedStack
 from layerwise.energy.likelihood import LikelihoodMethod, log_likelihood
 from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
-from layerwise.shapes import Labels, PerRow, VisibleBatch, VisibleVector
+from layerwise.shapes import Labels, PerRow, UnitVector, VisibleBatch
 from layerwise.units import NoisyRectifiedUnits
 
 __all__ = ["Bound", "Posterior", "log_weight", "variational_bound"]
@@ -92,7 +92,7 @@ def variational_bound(
     method: LikelihoodMethod = "auto",
     chains: int = 100,
     temperatures: int = 10_000,
-    mean: VisibleVector | None = None,
+    mean: UnitVector | None = None,
 ) -> Bound:
     """Estimate the bound on log p(v), or on log p(v, label) where labels are given.
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from layerwise.estimators.bernoulli_rbm import BernoulliRBM
+from layerwise.estimators.class_rbm import ClassRBM
+from layerwise.estimators.dbn import DBN
 from layerwise.estimators.dbn_classifier import DBNClassifier
 from layerwise.estimators.gaussian_rbm import GaussianRBM
 from layerwise.estimators.perceptron import Perceptron
 from layerwise.estimators.rbm import RBM
 
-__all__ = ["RBM", "BernoulliRBM", "DBNClassifier", "GaussianRBM", "Perceptron"]
+__all__ = ["DBN", "RBM", "BernoulliRBM", "ClassRBM", "DBNClassifier", "GaussianRBM", "Perceptron"]
