@@ -16,7 +16,10 @@ def impute(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of an rbm's run.")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="A .csv, .parquet or .npy file with missing values.")],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="A table for a table, .npy for an array.")
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="A .csv or .parquet file for a table, a .npy file for an array."
+        ),
     ],
     steps: Annotated[
         int, typer.Option(metavar="K", help="Gibbs steps that are averaged over; as many go before.")
@@ -24,6 +27,8 @@ def impute(
     seed: Annotated[int, typer.Option(metavar="N", help="Decides every draw.")] = 0,
 ) -> None:
     """Fill missing values with what an rbm expects there given the rest of the row; known values stay as they are.
+
+    Whole numbers, truth values and texts are filled with one of their kind, the likeliest or the nearest.
 
     For example:
 

@@ -117,6 +117,8 @@ def _column_dtype(column: Any, name: str, what: str, target: str | None, gaps: b
         row = int(np.argmax(missing.to_numpy()))
         remedy = f"fill the gap or leave row {row} out (rows are counted from 0)"
         raise DataError(f"{what}, row {row}, column {name!r}", None, "must not be missing", remedy)
+    if bool(missing.all()):
+        return np.dtype(np.float64)  # of whatever type its library takes it to be
     if not (column.dtype == nw.Boolean or column.dtype.is_numeric()):
         row, value = _first_foreign(column)
         named = "" if target else f"; if it holds the labels, name it as target: {name}"
@@ -131,6 +133,8 @@ def _column_dtype(column: Any, name: str, what: str, target: str | None, gaps: b
 def _numbers(column: Any) -> npt.NDArray[Any]:
     import narwhals as nw
 
+    if bool(column.is_null().all()):
+        return np.full(len(column), np.nan)
     # Decimals would come as Python objects, and so would booleans with gaps.
     as_float = column.dtype.is_decimal() or bool(column.is_null().any())
     return (column.cast(nw.Float64) if as_float else column).to_numpy()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from layerwise.data.column_tables import TABLES, read_table
+from layerwise.data.frames import read_frame
+from layerwise.data.rebuilding import Filled, build_table, keep_given
+from layerwise.data.rows import Rows
+from layerwise.data.tables import rows_from_table
 from layerwise.errors import DataError, OptionError, RunError
 from layerwise.randomness import RandomStream
 from layerwise.runs.division import prepared_sample
@@ -17,6 +21,7 @@ from layerwise.runs.filling import fill
 from layerwise.runs.folder import RunFolder
 from layerwise.runs.matching import load_like, matched
 from layerwise.runs.model import Model
+from layerwise.runs.outputs import check_output, write_table
 from layerwise.training.checkpoint import write_atomically
 
 __all__ = ["impute_file"]
@@ -24,6 +29,9 @@ __all__ = ["impute_file"]
 
 def impute_file(folder: RunFolder, model: Model, data: Path, output: Path, steps: int, seed: int) -> int:
     """Fill the missing values of a file; return how many there were.
+
+    A table gives a table and an array an array. Whole numbers and booleans stay what they are: they are filled with the
+    nearest to what is expected.
 
     Raises
     ------
@@ -35,44 +43,66 @@ def impute_file(folder: RunFolder, model: Model, data: Path, output: Path, steps
     if model.kind != "rbm":
         remedy = "train one on such rows: layerwise train DATA --model rbm"
         raise RunError("RUN", folder.path, f"is of a {model.kind}; only an rbm fills missing values", remedy)
-    tables = model.code is not None
-    wanted = TABLES if tables else (".npy",)
-    for name, path in (("DATA", data), ("-o", output)):
-        if path.suffix.lower() not in wanted:
-            what = "a table's columns" if tables else "an array"
-            raise OptionError(name, path, f"must end in {' or '.join(wanted)}: this run learned from {what}")
+    of_table = data.suffix.lower() in TABLES
+    if model.code is not None and not of_table:
+        rule = f"must end in {' or '.join(TABLES)}: this run learned from a table's columns"
+        raise OptionError("DATA", str(data), rule)
+    if not of_table and data.suffix.lower() != ".npy":
+        raise OptionError("DATA", str(data), f"must be a file that ends in {', '.join(TABLES)} or .npy")
+    form, endings = ("a table", TABLES) if of_table else ("an array", (".npy",))
+    check_output(output, endings, f": {data.name} is {form}")
     random = RandomStream(seed)
-    return _table(folder, model, data, output, steps, random) if tables else _array(model, data, output, steps, random)
+    return (_table if of_table else _array)(folder, model, data, output, steps, random)
 
 
 def _table(folder: RunFolder, model: Model, data: Path, output: Path, steps: int, random: RandomStream) -> int:
-    assert model.code is not None
     table: Any = read_table(data)
     target = folder.recipe().data.target
     labels = target if target in table.column_names else None
     asked: Any = table if labels is None else table.drop_columns([labels])
-    rows = model.code.rows(asked, what=data.name)
-    whole = model.preparation.restore(fill(model, prepared_sample(rows, model.preparation), random, steps))
-    filled: Any = model.code.restore(whole, like=asked)
+    filled: Any = (_columns if model.code is not None else _numbers)(model, asked, data.name, steps, random)
     if labels is not None:
         filled = filled.add_column(table.column_names.index(labels), labels, table.column(labels))
-    file = io.BytesIO()
-    csv = output.suffix.lower() == ".csv"
-    writer: Any = importlib.import_module("pyarrow.csv" if csv else "pyarrow.parquet")
-    (writer.write_csv if csv else writer.write_table)(filled, file)
-    write_atomically(output, file.getvalue())
-    return sum(int(asked.column(name).null_count) for name in asked.column_names)
+    write_table(output, filled)
+    return sum(entry is None for cells in read_frame(asked, data.name).columns for entry in cells.entries)
 
 
-def _array(model: Model, data: Path, output: Path, steps: int, random: RandomStream) -> int:
+def _columns(model: Model, table: Any, what: str, steps: int, random: RandomStream) -> Any:
+    """Of a run that learned a table's columns."""
+    assert model.code is not None
+    rows = model.code.rows(table, what=what)
+    return model.code.restore(_filled(model, rows, steps, random), like=table)
+
+
+def _numbers(model: Model, table: Any, what: str, steps: int, random: RandomStream) -> Any:
+    """Of a run whose visible units are of one kind, and whose columns are numbers."""
+    rows = matched(rows_from_table(table, what=what, missing=True), model, what)
+    back = _filled(model, rows, steps, random)
+    frame, places = read_frame(table, what), rows.columns or ()
+    columns: list[Filled] = []
+    for cells in frame.columns:
+        values = back[:, places.index(str(cells.name))]
+        if cells.sort == "boolean":
+            values = values >= 0.5
+        elif model.preparation.kind == "spin" and cells.sort == "whole":
+            values = np.where(values < 0, -1, 1)  # the nearest whole number would be no spin
+        columns.append(keep_given(cells, values.tolist(), None, frame.backend))
+    return build_table(frame.backend, columns)
+
+
+def _array(folder: RunFolder, model: Model, data: Path, output: Path, steps: int, random: RandomStream) -> int:
     rows = matched(load_like(str(data), None, None, model).train, model, data.name)
     if hasattr(rows.values, "toarray"):
         raise DataError("DATA", str(data), "is sparse, and misses no value")
-    known: Any = np.asarray(rows.values)
+    known: npt.NDArray[Any] = np.asarray(rows.values)
     gaps = np.isnan(known)
-    back = model.preparation.restore(fill(model, prepared_sample(rows, model.preparation), random, steps))
-    whole = np.where(gaps, back, known).astype(known.dtype)
+    whole = np.where(gaps, _filled(model, rows, steps, random), known).astype(known.dtype)
     file = io.BytesIO()
     np.save(file, whole.reshape(-1, *rows.picture) if rows.picture else whole, allow_pickle=False)
     write_atomically(output, file.getvalue())
     return int(gaps.sum())
+
+
+def _filled(model: Model, rows: Rows, steps: int, random: RandomStream) -> npt.NDArray[np.float64]:
+    """Rows in the data's own units."""
+    return model.preparation.restore(fill(model, prepared_sample(rows, model.preparation), random, steps))

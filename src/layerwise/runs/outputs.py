@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from layerwise.errors import DataError, OptionError
 from layerwise.runs.model import Model
 from layerwise.training.checkpoint import write_atomically
 
-__all__ = ["check_codes", "check_samples", "write_codes", "write_samples"]
+__all__ = ["check_codes", "check_output", "check_samples", "write_codes", "write_samples", "write_table"]
 
 _CODE_FILES = (".npy", ".npz", ".csv", ".parquet")
 _SAMPLE_FILES = (".png", ".npy")
@@ -32,7 +33,7 @@ def check_codes(path: Path) -> None:
     ------
     OptionError
     """
-    _check(path, _CODE_FILES)
+    check_output(path, _CODE_FILES)
 
 
 def check_samples(path: Path, model: Model) -> None:
@@ -43,17 +44,31 @@ def check_samples(path: Path, model: Model) -> None:
     OptionError
     """
     if model.code is not None:
-        _check(path, _TABLE_FILES)
-        return
-    _check(path, _SAMPLE_FILES)
-    if path.suffix.lower() == ".png" and model.picture is None:
-        rule = "must end in .npy: the rows of this run are no pictures"
-        raise OptionError("-o", path, rule)
+        check_output(path, _TABLE_FILES, ": the rows of this run are those of a table")
+    elif model.picture is None:
+        check_output(path, (".npy",), ": the rows of this run are no pictures")
+    else:
+        check_output(path, _SAMPLE_FILES)
 
 
-def _check(path: Path, endings: tuple[str, ...]) -> None:
+def check_output(path: Path, endings: Sequence[str], reason: str = "") -> None:
+    """Refuse a file that ends in something else, or that is a folder.
+
+    Parameters
+    ----------
+    path : Path
+    endings : sequence of str
+    reason : str
+        Why no others.
+
+    Raises
+    ------
+    OptionError
+    """
     if path.suffix.lower() not in endings:
-        raise OptionError("-o", path, f"must end in {', '.join(endings[:-1])} or {endings[-1]}")
+        *others, last = endings
+        accepted = f"{', '.join(others)} or {last}" if others else last
+        raise OptionError("-o", path, f"must end in {accepted}{reason}")
     if path.is_dir():
         raise OptionError("-o", path, "must be a file, and there is a folder of that name", "name another")
 
@@ -74,26 +89,40 @@ def write_codes(path: Path, codes: npt.NDArray[np.float32], depth: int) -> None:
     StorageError
     """
     ending = path.suffix.lower()
+    if ending in _TABLE_FILES:
+        names = [f"layer{depth}_{unit}" for unit in range(codes.shape[1])]
+        write_table(path, _arrow("pyarrow", path).table([np.ascontiguousarray(column) for column in codes.T], names))
+        return
     file = io.BytesIO()
     if ending == ".npy":
         np.save(file, codes, allow_pickle=False)
-    elif ending == ".npz":
-        np.savez_compressed(file, X=codes)
     else:
-        _write_table(file, codes, [f"layer{depth}_{unit}" for unit in range(codes.shape[1])], path)
+        np.savez_compressed(file, X=codes)
     write_atomically(path, file.getvalue())
 
 
-def _write_table(file: io.BytesIO, codes: npt.NDArray[np.float32], names: list[str], path: Path) -> None:
-    ending = path.suffix.lower()
+def write_table(path: Path, table: Any) -> None:
+    """Write a pyarrow table as its path's ending says, ``.csv`` or ``.parquet``.
+
+    Raises
+    ------
+    DataError
+        pyarrow is not installed.
+    StorageError
+    """
+    csv = path.suffix.lower() == ".csv"
+    writer = _arrow("pyarrow.csv" if csv else "pyarrow.parquet", path)
+    file = io.BytesIO()
+    (writer.write_csv if csv else writer.write_table)(table, file)
+    write_atomically(path, file.getvalue())
+
+
+def _arrow(module: str, path: Path) -> Any:
     try:
-        arrow: Any = importlib.import_module("pyarrow")
-        writer: Any = importlib.import_module("pyarrow.csv" if ending == ".csv" else "pyarrow.parquet")
+        return importlib.import_module(module)
     except ImportError as problem:
-        rule = "needs the package pyarrow"
-        raise DataError(path.name, ending, rule, "install it with: pip install 'layerwise[data]'") from problem
-    table = arrow.table([np.ascontiguousarray(column) for column in codes.T], names=names)
-    (writer.write_csv if ending == ".csv" else writer.write_table)(table, file)
+        remedy = "install it with: pip install 'layerwise[data]'"
+        raise DataError(path.name, path.suffix.lower(), "needs the package pyarrow", remedy) from problem
 
 
 def write_samples(path: Path, samples: Tensor, model: Model) -> None:
@@ -112,12 +141,7 @@ def write_samples(path: Path, samples: Tensor, model: Model) -> None:
     StorageError
     """
     if model.code is not None:
-        whole = model.code.restore(model.preparation.restore(samples))
-        file = io.BytesIO()
-        csv = path.suffix.lower() == ".csv"
-        writer: Any = importlib.import_module("pyarrow.csv" if csv else "pyarrow.parquet")
-        (writer.write_csv if csv else writer.write_table)(whole, file)
-        write_atomically(path, file.getvalue())
+        write_table(path, model.code.restore(model.preparation.restore(samples)))
         return
     raw = model.preparation.restore(samples).astype(np.float32)
     rows = raw if model.picture is None else raw.reshape(-1, *model.picture)
