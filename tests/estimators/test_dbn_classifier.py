@@ -24,7 +24,7 @@ from layerwise.energy import BeliefNet
 from layerwise.errors import DataError, DivergenceError, OptionError
 from layerwise.estimators import DBNClassifier, conversion
 from layerwise.training.contrastive import ContrastiveLearning
-from layerwise.training.course import TuningInfo
+from layerwise.training.course_observer import TuningInfo
 from layerwise.training.plan import Plan
 from layerwise.training.pretraining import LayerInfo
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from layerwise.runs.progress import Display, LiveDisplay, PlainDisplay, display_on
-from layerwise.training.course import Stage, TuningInfo
+from layerwise.training.course_observer import Stage, TuningInfo
 from layerwise.training.loop import Place
 from layerwise.training.pretraining import LayerInfo
 

@@ -20,8 +20,10 @@ from layerwise.errors import DivergenceError, OptionError
 from layerwise.randomness import RandomStream
 from layerwise.training.checkpoint import Checkpoints
 from layerwise.training.contrastive import ContrastiveInfo
-from layerwise.training.course import Course, Lessons, Quiet, Stage, TuningInfo
+from layerwise.training.course import Course
+from layerwise.training.course_observer import Quiet, Stage, TuningInfo
 from layerwise.training.fine_tuning import FineTuningInfo
+from layerwise.training.lessons import Lessons
 from layerwise.training.loop import Place
 from layerwise.training.plan import Plan
 from layerwise.training.pretraining import LayerInfo, measure_layer

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from layerwise.data.minibatches import MinibatchStream
-from layerwise.training.course import Info, Stage, TuningInfo
+from layerwise.training.course_observer import Info, Stage, TuningInfo
 from layerwise.training.loop import Place
 from layerwise.training.pretraining import LayerInfo
 

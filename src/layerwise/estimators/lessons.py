@@ -8,7 +8,7 @@ from layerwise.data.minibatches import Minibatches
 from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
 from layerwise.randomness import RandomStream
-from layerwise.training.course import Lessons
+from layerwise.training.lessons import Lessons
 
 __all__ = ["lessons_from"]
 

@@ -30,7 +30,7 @@ from layerwise.data.rows import Dataset, Rows
 from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
 from layerwise.runs.recipe import DataTable, Recipe
-from layerwise.training.course import Lessons
+from layerwise.training.lessons import Lessons
 
 __all__ = ["Division", "divide", "division_of", "prepared_sample"]
 

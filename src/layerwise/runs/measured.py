@@ -58,7 +58,7 @@ class Curve:
         Counted from 1.
     measures : mapping of str to sequence of float
         One figure an epoch under each name: the fields of :class:`~layerwise.training.pretraining.LayerInfo` or
-        :class:`~layerwise.training.course.TuningInfo`.
+        :class:`~layerwise.training.course_observer.TuningInfo`.
     """
 
     stage: str

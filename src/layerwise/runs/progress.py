@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from layerwise.training.course import Info, Stage, TuningInfo
+from layerwise.training.course_observer import Info, Stage, TuningInfo
 from layerwise.training.loop import Place
 from layerwise.training.single_machine import ClassInfo, MachineInfo
 

@@ -13,7 +13,7 @@ from layerwise.data.minibatches import MinibatchStream
 from layerwise.runs.metrics import Metrics
 from layerwise.runs.progress import Display
 from layerwise.runs.stopping import Stop
-from layerwise.training.course import Info, Stage
+from layerwise.training.course_observer import Info, Stage
 from layerwise.training.loop import Place
 
 __all__ = ["Watch"]

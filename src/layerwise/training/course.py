@@ -9,12 +9,12 @@ later to the same bits: its tree holds the layers learned so far, the State of t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from layerwise.data.minibatches import MinibatchStream
@@ -23,112 +23,18 @@ from layerwise.energy.rbm import RBM
 from layerwise.errors import DataError
 from layerwise.networks import sigmoid_stack
 from layerwise.randomness import RandomStream
+from layerwise.training.course_observer import CourseObserver, Info, Quiet, Stage, TuningInfo
 from layerwise.training.fine_tuning import FineTuningState
+from layerwise.training.lessons import Lessons
 from layerwise.training.loop import Place, run
 from layerwise.training.machine_plan import ClassRBMPlan, RBMPlan
 from layerwise.training.plan import Plan
-from layerwise.training.pretraining import LayerInfo, check_finite
-from layerwise.training.single_machine import ClassInfo, MachineInfo
+from layerwise.training.pretraining import check_finite
 from layerwise.training.unrolling import random_stack, unroll
 
-__all__ = ["AnyPlan", "Course", "CourseObserver", "Info", "Lessons", "Quiet", "Stage", "TuningInfo"]
+__all__ = ["AnyPlan", "Course"]
 
 AnyPlan = Plan | RBMPlan | ClassRBMPlan
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One part of a course."""
-
-    kind: Literal["layer", "fine-tuning", "twin"]
-    depth: int
-    epochs: int
-
-    @property
-    def title(self) -> str:
-        """How a person calls it."""
-        return {"layer": f"layer {self.depth + 1}", "fine-tuning": "fine-tuning", "twin": "without pretraining"}[
-            self.kind
-        ]
-
-
-@dataclass(frozen=True)
-class TuningInfo:
-    """What is measured after an epoch of fine-tuning, on labelled training rows."""
-
-    loss: float
-    accuracy: float
-
-
-Info = LayerInfo | MachineInfo | ClassInfo | TuningInfo
-"""What is measured after an epoch, by the stage."""
-
-
-@runtime_checkable
-class CourseObserver(Protocol):
-    """Looks on; see :class:`layerwise.training.loop.Observer`."""
-
-    def stage_started(self, stage: Stage, place: Place, stream: MinibatchStream) -> None:
-        """Called when a stage begins or goes on; the course is whole, and can be saved."""
-        ...
-
-    def batch_done(self, stage: Stage, place: Place, rows: int, info: object) -> None:
-        """Called after each minibatch."""
-        ...
-
-    def epoch_done(self, stage: Stage, epoch: int, info: Info) -> None:
-        """Called after each epoch with what was measured. To save the course, ask it to stop: it is whole then."""
-        ...
-
-    def wants_to_stop(self) -> bool:
-        """Asked after each minibatch."""
-        ...
-
-
-class Quiet:
-    """An observer that neither looks nor stops."""
-
-    def stage_started(self, stage: Stage, place: Place, stream: MinibatchStream) -> None:
-        """See nothing."""
-
-    def batch_done(self, stage: Stage, place: Place, rows: int, info: object) -> None:
-        """See nothing."""
-
-    def epoch_done(self, stage: Stage, epoch: int, info: Info) -> None:
-        """See nothing."""
-
-    def wants_to_stop(self) -> bool:
-        """Never."""
-        return False
-
-
-@dataclass(frozen=True)
-class Lessons:
-    """The rows a course learns from.
-
-    Parameters
-    ----------
-    rows : MinibatchStream
-        All rows; labels are not looked at.
-    labelled : MinibatchStream or None
-        The labelled rows, for fine-tuning.
-    classes : int
-    sample : Tensor of shape (rows, columns)
-        Some prepared training rows: visible units start from them, and measurements are taken on them.
-    held_out : Tensor or None
-        As many prepared rows that no layer learns from, for the free-energy gap.
-    labelled_sample : (values, labels) or None
-        Some labelled training rows, for measurements.
-    """
-
-    rows: MinibatchStream
-    labelled: MinibatchStream | None
-    classes: int
-    sample: Tensor
-    held_out: Tensor | None = None
-    labelled_sample: tuple[Tensor, Tensor] | None = None
-    units: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What the visible units of one machine are made from, as :func:`layerwise.units.kind_from` takes it."""
 
 
 @dataclass

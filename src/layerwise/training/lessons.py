@@ -1,0 +1,42 @@
+"""The rows that a course learns from, and those that it is measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from layerwise.data.minibatches import MinibatchStream
+
+__all__ = ["Lessons"]
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """The rows a course learns from.
+
+    Parameters
+    ----------
+    rows : MinibatchStream
+        All rows; labels are not looked at.
+    labelled : MinibatchStream or None
+        The labelled rows, for fine-tuning.
+    classes : int
+    sample : Tensor of shape (rows, columns)
+        Some prepared training rows: visible units start from them, and measurements are taken on them.
+    held_out : Tensor or None
+        As many prepared rows that no layer learns from, for the free-energy gap.
+    labelled_sample : (values, labels) or None
+        Some labelled training rows, for measurements.
+    """
+
+    rows: MinibatchStream
+    labelled: MinibatchStream | None
+    classes: int
+    sample: Tensor
+    held_out: Tensor | None = None
+    labelled_sample: tuple[Tensor, Tensor] | None = None
+    units: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the visible units of one machine are made from, as :func:`layerwise.units.kind_from` takes it."""
