@@ -101,7 +101,7 @@ def main() -> None:
     """Find the subset, and compare on sequences that were not used for that."""
     codes, figures = published()
     maps = contact_maps(folds())
-    native, _ = native_fold(codes, maps)
+    native = native_fold(codes, maps)
     fresh = slice(EQUATIONS, EQUATIONS + 1000)
     print("all folds", agreement(codes[fresh], figures[fresh], maps, native, np.ones(len(maps))), flush=True)
     shares = counted(codes, figures, maps, native)

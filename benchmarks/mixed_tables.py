@@ -191,18 +191,20 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", help="one table by its name")
+    parser.add_argument("--only", help="one table by its name; the others stay as they are in the results")
     parser.add_argument("--print-only", action="store_true", help="leave results/mixed_tables.json as it is")
     options = parser.parse_args()
-    described, jobs = environment.machine(), dict[str, Any]()
+    described = environment.machine()
+    result: dict[str, Any] = {"name": "mixed_tables", "machine": described, "tables": {}}
+    if options.only:
+        result = environment.load("mixed_tables")
     for name, columns in tables().items():
         if options.only in (None, name):
             order = np.random.default_rng(0).permutation(len(next(iter(columns.values()))))
             size, passes = choose(rows_of(columns, order[len(order) // 5 :]))
             divisions = [measure(columns, size, passes, seed) for seed in range(options.seeds)]
-            jobs[name] = {"size": size, "passes": passes, "divisions": divisions}
+            result["tables"][name] = {"size": size, "passes": passes, "machine": described, "divisions": divisions}
             print(name, size, passes, f"{divisions[0]['nats']:.2f}", flush=True)
-    result = {"name": "mixed_tables", "machine": described, "tables": jobs}
     print(table(result))
     if not options.print_only:
         print(f"\nwrote {environment.save('mixed_tables', result)}")

@@ -24,6 +24,7 @@ import argparse
 import os
 import statistics
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,12 @@ STATES = len(ALPHABET)
 LATTICE = "lattice proteins"
 FILES = {"Kunitz": "Kunitz_domain_MSA", "WW": "WW_domain_MSA", LATTICE: "Lattice_Proteins_MSA"}
 HIDDEN = 100
+MACHINE = f"RBM, {HIDDEN} hidden units"
 OPTIONS: dict[str, dict[str, Any]] = {
     "Kunitz": {},
     "WW": {},
     LATTICE: {"batch_size": 50, "learning_rate": 0.2},
 }
-RATES = {"bernoulli": 1.0}
-"""Kinds of hidden units, and what the learning rate is multiplied by: real ones have greater fields."""
 TEMPERATURES = 2_000
 SAMPLES, REPLICAS, SETTLING = 300, 6, 100
 QUANTILES = (0.05, 0.5, 0.95)
@@ -94,70 +94,65 @@ def nearest(codes: Array, train: Array) -> float:
     return codes.shape[1] - float(torch.cat(agreeing).mean())
 
 
-def measure(name: str, validate: bool, seeds: int) -> dict[str, Any]:
-    """Every figure of one family."""
-    train, asked = division(name, validate)
-    samples: dict[str, list[Array]] = {"test sequences": [asked[:SAMPLES]]}
-    models: dict[str, list[dict[str, float]]] = {}
+def of_data(name: str, train: Array, asked: Array) -> dict[str, Any]:
+    """What needs no seed: the sequences that are asked, and the models of single sites."""
+    models = {"test sequences": [look(name, asked[:SAMPLES], train)]}
     for structure in STRUCTURES:
         model = SiteModel.fit(train, STATES, structure, chosen(*without_a_tenth(train), STATES, structure))
-        samples[structure] = [model.sample(SAMPLES, np.random.default_rng(0))]
-        models[structure] = [{"nats": float(model.log_probability(asked).mean())}]
+        nats, drawn = float(model.log_probability(asked).mean()), model.sample(SAMPLES, np.random.default_rng(0))
+        models[structure] = [{"nats": nats} | look(name, drawn, train)]
         print(name, structure, models[structure], flush=True)
-    for hidden in RATES:
-        label = f"RBM, {HIDDEN} {hidden} hidden units"
-        models[label], samples[label] = [], []
-        for seed in range(seeds):
-            found, drawn = of_machine(name, hidden, seed, train, asked)
-            models[label].append(found)
-            samples[label].append(drawn)
-            print(name, label, found, flush=True)
-    result = {
-        "sites": train.shape[1],
-        "train": len(train),
-        "asked": len(asked),
-        "models": models,
-        "nearest": {label: [nearest(codes, train) for codes in drawn] for label, drawn in samples.items()},
-    }
-    return result | ({"folding": folding(samples)} if name == LATTICE else {})
+    sizes = {"sites": train.shape[1], "train": len(train), "asked": len(asked)}
+    return sizes | {"models": models} | ({"check": folding()[3]} if name == LATTICE else {})
 
 
-def of_machine(name: str, hidden: str, seed: int, train: Array, asked: Array) -> tuple[dict[str, float], Array]:
-    """Train a machine; what it says of the sequences that are asked, and some of its own."""
-    began, options = time.perf_counter(), {"learning_rate": 0.1} | OPTIONS[name]
-    options["learning_rate"] *= RATES[hidden]
-    machine = RBM(HIDDEN, visible="categorical", hidden=hidden, random_state=seed, **options).fit(train).machine_
+def of_machine(name: str, seed: int, train: Array, asked: Array) -> dict[str, Any]:
+    """Train a machine: what it says of the sequences that are asked, and its own."""
+    began = time.perf_counter()
+    machine = RBM(HIDDEN, visible="categorical", random_state=seed, **OPTIONS[name]).fit(train).machine_
     seconds, mean, random = time.perf_counter() - began, units(train).mean(0), RandomStream(seed)
     rows, rate = sampled(machine, mean, random.child("samples"))
-    likelihood = energy.log_likelihood(
+    found = energy.log_likelihood(
         machine, units(asked), method="ais", temperatures=TEMPERATURES, random=random, mean=mean, starts=rows[:100]
     )
-    found = {"nats": likelihood.lower, "upper": likelihood.upper, "error": likelihood.standard_error}
-    found |= {"swaps": rate, "seconds": seconds}
-    return found, rows.reshape(len(rows), -1, STATES).argmax(2).numpy()
+    result = {"nats": found.lower, "upper": found.upper, "error": found.standard_error, "swaps": rate}
+    result |= {"seconds": seconds} | look(name, rows.reshape(len(rows), -1, STATES).argmax(2).numpy(), train)
+    print(name, seed, result, flush=True)
+    return result
 
 
-def folding(samples: dict[str, list[Array]]) -> dict[str, Any]:
-    """P_nat of samples in the native fold, over all folds and over those that the published figures count."""
+def look(name: str, codes: Array, train: Array) -> dict[str, Any]:
+    """How near sequences are to those learned from; for lattice proteins also how surely they fold."""
+    result: dict[str, Any] = {"nearest": nearest(codes, train)}
+    if name == LATTICE:
+        maps, native, shares, _ = folding()
+        # No lattice protein has a gap; a sample with one folds into nothing.
+        whole, filled = (codes > 0).all(1), np.maximum(codes, 1)
+        for over, counts in (("all folds", None), ("published folds", shares)):
+            pnat = native_probability(filled, maps, native, counts) * whole
+            result[over] = {"mean": float(pnat.mean()), "quantiles": np.quantile(pnat, QUANTILES).tolist()}
+    return result
+
+
+@cache
+def folding() -> tuple[Array, int, Array, dict[str, float]]:
+    """All folds, the native one, how much each counts in the published figures, and how well those come out again."""
     codes, figures = published()
     maps = contact_maps(folds())
-    native, share = native_fold(codes, maps)
+    native = native_fold(codes, maps)
     shares = counted(codes, figures, maps, native)
     fresh = slice(EQUATIONS, EQUATIONS + 1000)
-    check = agreement(codes[fresh], figures[fresh], maps, native, shares)
-    pnat = {
-        label: [
-            {"all": summary(one, maps, native, None), "published": summary(one, maps, native, shares)} for one in drawn
-        ]
-        for label, drawn in samples.items()
-    }
-    return {"native": native, "share": share, "check": check, "pnat": pnat}
+    return maps, native, shares, agreement(codes[fresh], figures[fresh], maps, native, shares)
 
 
-def summary(codes: Array, maps: Array, native: int, shares: Array | None) -> dict[str, Any]:
-    """The mean of P_nat and some quantiles. A sample with a gap, which no lattice protein has, folds into nothing."""
-    pnat = native_probability(np.maximum(codes, 1), maps, native, shares) * (codes > 0).all(1)
-    return {"mean": float(pnat.mean()), "quantiles": np.quantile(pnat, QUANTILES).tolist()}
+def keep(name: str, family: dict[str, Any], described: dict[str, Any]) -> None:
+    """Write a family's figures beside those of the others: each seed takes minutes."""
+    result: dict[str, Any] = {"name": "proteins", "families": {}}
+    if (environment.RESULTS / "proteins.json").exists():
+        result = environment.load("proteins")
+    families = result["families"] | {name: family}
+    families = {known: families[known] for known in FILES if known in families}
+    environment.save("proteins", result | {"machine": described, "families": families})
 
 
 def told(values: list[float], digits: int) -> str:
@@ -174,29 +169,29 @@ def table(result: dict[str, Any]) -> str:
     ]
     for name, family in result["families"].items():
         about = f"{name}: {family['sites']} sites, {family['train']:,} to learn from, {family['asked']:,} asked"
-        for label, distances in family["nearest"].items():
-            seeds = family["models"].get(label, [])
-            nats = [one["nats"] for one in seeds]
+        for label, seeds in family["models"].items():
+            nats = [one["nats"] for one in seeds if "nats" in one]
             apart = [abs(one["upper"] - one["nats"]) for one in seeds if "upper" in one]
             figures = f"{told(nats, 2)} | {statistics.mean(nats) / family['sites']:.3f}" if nats else " | "
             width = f"{max(apart):.2f}" if apart else "exact" if nats else ""
-            lines.append(f"| {about} | {label} | {figures} | {width} | {told(distances, 1)} |")
+            lines.append(f"| {about} | {label} | {figures} | {width} | {told([one['nearest'] for one in seeds], 1)} |")
             about = ""
-    folded = result["families"].get(LATTICE, {}).get("folding")
-    if folded:
-        lines += [
-            "",
-            "| lattice proteins | P_nat, all folds: mean | 5 % | median | 95 % | published folds: mean | 5 % |",
-            "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-        ]
-        for label, seeds in folded["pnat"].items():
-            means = [told([one[over]["mean"] for one in seeds], 3) for over in ("all", "published")]
-            low, middle, high = (told([one["all"]["quantiles"][k] for one in seeds], 3) for k in range(3))
-            least = told([one["published"]["quantiles"][0] for one in seeds], 3)
-            lines.append(f"| {label} | {means[0]} | {low} | {middle} | {high} | {means[1]} | {least} |")
+    lattice = result["families"].get(LATTICE, {"models": {}})["models"]
+    lines += [
+        "",
+        "| lattice proteins | P_nat, all folds: mean | 5 % | median | 95 % | published folds: mean | 5 % |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for label, seeds in lattice.items():
+        over_all, over_some = ([one[over] for one in seeds] for over in ("all folds", "published folds"))
+        low, middle, high = (told([one["quantiles"][k] for one in over_all], 3) for k in range(3))
+        means = [told([one["mean"] for one in over], 3) for over in (over_all, over_some)]
+        least = told([one["quantiles"][0] for one in over_some], 3)
+        lines.append(f"| {label} | {means[0]} | {low} | {middle} | {high} | {means[1]} | {least} |")
     note = (
         f"Distance: sites that differ from the nearest training sequence, over {SAMPLES} samples. "
-        f"± is the spread over 3 seeds. {environment.signature(result['machine'])}."
+        f"± is the spread over seeds, which differ in all but the division of the rows. "
+        f"{environment.signature(result['machine'])}."
     )
     return "\n".join([*lines, "", note])
 
@@ -209,18 +204,15 @@ def main() -> None:
     parser.add_argument("--validate", action="store_true", help="for tuning: the test sequences are not read")
     options = parser.parse_args()
     described = environment.machine()
-    families = {
-        name: measure(name, options.validate, 1 if options.validate else options.seeds)
-        for name in FILES
-        if options.only in (None, name)
-    }
-    result: dict[str, Any] = {"name": "proteins", "machine": described, "families": {}}
-    if options.only and (environment.RESULTS / "proteins.json").exists():
-        result = environment.load("proteins")
-    result["families"] |= families
-    print(table(result))
+    for name in FILES if options.only is None else [options.only]:
+        train, asked = division(name, options.validate)
+        family = of_data(name, train, asked)
+        for seed in range(options.seeds):
+            family["models"].setdefault(MACHINE, []).append(of_machine(name, seed, train, asked))
+            if not options.validate:
+                keep(name, family, described)
     if not options.validate:
-        print(f"\nwrote {environment.save('proteins', result)}")
+        print(table(environment.load("proteins")))
 
 
 if __name__ == "__main__":
