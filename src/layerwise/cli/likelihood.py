@@ -45,6 +45,7 @@ def likelihood(
     from layerwise.runs.folder import RunFolder
     from layerwise.runs.model import Model
     from layerwise.runs.verdict import LARGEST_GAP, apart_line
+    from layerwise.training.memory import enough_memory
 
     for name, value in (("--chains", chains), ("--temperatures", temperatures)):
         if value < 2:
@@ -55,7 +56,8 @@ def likelihood(
         raise OptionError("-o", output, "must end in .npy or .csv")
     folder = RunFolder.open(run)
     model = Model.load(folder.model_path)
-    found = ask_likelihood(folder, model, data, target, chains, temperatures, seed)
+    with enough_memory({"--chains": chains, "--temperatures": temperatures}, "give fewer"):
+        found = ask_likelihood(folder, model, data, target, chains, temperatures, seed)
     say(f"{found.what}: {found.text}")
     if found.left_out:
         say(f"{found.left_out:,} rows were left out: a value or a label is missing in them")

@@ -14,7 +14,7 @@ BYTES = 2 * 4
 """Of a parameter while it is learned: itself and its velocity in float32. On a GPU a checkpoint copies both here."""
 RULE = "needs more memory than there is"
 
-# torch says so in words alone; a size beyond 64 bits is a TypeError.
+# torch says so in words alone; a size beyond 64 bits is a TypeError or a ValueError.
 _WORDS = ("can't allocate memory", "out of memory", "overflow")
 
 
@@ -43,7 +43,7 @@ def enough_memory(sizes: Mapping[str, object], remedy: str) -> Generator[None]:
     """
     try:
         yield
-    except (MemoryError, OverflowError, RuntimeError, TypeError) as problem:
+    except (MemoryError, OverflowError, RuntimeError, TypeError, ValueError) as problem:
         words = str(problem).lower()
         if not isinstance(problem, MemoryError | OverflowError) and not any(said in words for said in _WORDS):
             raise
