@@ -86,7 +86,7 @@ def learn(
     """
     problems = rows.signs.shape[1]
     best, idle, done = np.full(problems, np.inf), np.zeros(problems, np.int64), np.zeros(problems, np.int64)
-    active: npt.NDArray[np.int64] = np.arange(problems)
+    active = np.arange(problems, dtype=np.int64)
     mistakes: list[npt.NDArray[np.int64]] = []
     for epoch in range(epochs):
         state, info = learning.step(state, rows, active)

@@ -11,8 +11,9 @@ A neuron answers :math:`a = w \cdot x + b` and stands for the class :math:`y = 1
 * The delta rule of Widrow and Hoff [3]_ [4]_: :math:`s = \eta\,(y - a) / (\lVert x \rVert^2 + 1)`, a step down the
   gradient of :math:`(y - a)^2 / 2` that corrects the share :math:`\eta` of the error,
   whatever the scale of the columns.
-* The pocket [5]_: Rosenblatt's rule, and beside it the weights that made the fewest mistakes so far. With the ratchet
-  they are exchanged only for better ones, so that it makes sense of classes that no hyperplane separates.
+* The pocket [5]_: Rosenblatt's rule, and beside it the weights with the fewest mistakes on all rows among those that
+  told the most rows right one after the other. They are exchanged only for better ones (the ratchet), so that it makes
+  sense of classes that no hyperplane separates.
 * The average [6]_ of the weights of Rosenblatt's rule after every visit, a row once told right counting like a mistake.
 
 References
@@ -39,13 +40,17 @@ import numpy.typing as npt
 from layerwise.errors import OptionError
 from layerwise.kernels import perceptron as kernel
 from layerwise.randomness import RandomStream
-from layerwise.training.perceptron_state import PerceptronInfo, PerceptronState, SignedRows, answers
+from layerwise.training.perceptron_state import PerceptronInfo, PerceptronState, SignedRows
+from layerwise.training.pocket import offered, pocket_on
 from layerwise.training.ranges import not_negative, positive
 
 __all__ = ["PerceptronLearning"]
 
 Rule = Literal["rosenblatt", "delta", "pocket", "averaged"]
 Penalty = Literal["l2", "l1", "elasticnet"]
+
+PROPOSALS = 8
+"""How often in an epoch the pocket is offered the weights of now and those of the longest run since the last time."""
 
 
 @dataclass(frozen=True)
@@ -164,11 +169,20 @@ class PerceptronLearning:
         order = rows.taught
         if self.shuffle:
             order = order[state.random.permutation(len(order)).numpy()]
-        learning: npt.NDArray[np.int64] = np.arange(rows.signs.shape[1]) if active is None else active
+        learning: npt.NDArray[np.int64] = np.arange(rows.signs.shape[1], dtype=np.int64) if active is None else active
         sides = rows.signs, rows.weights, rows.positive, rows.negative
-        told = kernel.visit_rows(state.memory, self._steps(), rows.values, order, *sides, learning)
-        if state.kept is not None:
-            state = replace(state, kept=self._pocketed(state, rows))
+        if state.kept is None:
+            told = kernel.visit_rows(state.memory, self._steps(), rows.values, order, *sides, learning)
+        else:
+            counts, told = rows.counts(), np.zeros((3, rows.signs.shape[1]))
+            kept = pocket_on(rows, counts, *self.learned(state))
+            for part in np.array_split(order, min(PROPOSALS, len(order))):
+                state.memory.longest[:] = 0
+                told += kernel.visit_rows(state.memory, self._steps(), rows.values, part, *sides, learning)
+                champion = state.memory.champion
+                for weights, intercept in (_now(state.memory), (champion[:-1], champion[-1].astype(np.float64))):
+                    kept = offered(kept, pocket_on(rows, counts, weights, intercept))
+            state = replace(state, kept=(kept.weights, kept.intercept))
         mistakes, loss, objective = told
         return state, PerceptronInfo(mistakes.astype(np.int64), loss / len(order), objective / len(order))
 
@@ -200,31 +214,6 @@ class PerceptronLearning:
             bias_rate=float(self.intercept_rate),
         )
 
-    def _pocketed(self, state: PerceptronState, rows: SignedRows) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
-        """The best of what was kept, of the longest run and of the weights of now: the ratchet, once an epoch."""
-        assert state.kept is not None
-        champion = state.memory.champion
-        counts = rows.counts()
-        best: tuple[npt.NDArray[Any], npt.NDArray[np.float64]] = state.kept
-        fewest = _wrong(rows, counts, *best)
-        for weights, intercept in ((champion[:-1], champion[-1].astype(np.float64)), _now(state.memory)):
-            wrong = _wrong(rows, counts, weights, intercept)
-            better = wrong < fewest
-            best = np.where(better, weights, best[0]), np.where(better, intercept, best[1])
-            fewest = np.minimum(fewest, wrong)
-        return best
-
 
 def _now(memory: kernel.Memory) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
     return (memory.weights * memory.scale).astype(memory.weights.dtype), memory.intercept.copy()
-
-
-def _wrong(
-    rows: SignedRows,
-    counts: npt.NDArray[np.float64],
-    weights: npt.NDArray[Any],
-    intercept: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
-    """What the rows on the wrong side count, for each problem."""
-    on_its_side = answers(rows.values, weights, intercept) > 0
-    return np.where(on_its_side != (rows.signs > 0), counts, 0.0).sum(axis=0)

@@ -32,9 +32,11 @@ import numpy.typing as npt
 from layerwise.data.values import Values
 from layerwise.errors import DataError
 from layerwise.training.exact_shares import exact_shares
-from layerwise.training.separating_plane import Floats, dense, linear_program, proven_margins, widest_plane
+from layerwise.training.separating_plane import Floats, Plane, dense, linear_program, relative_margin, widest_plane
 
 __all__ = ["Separability", "separability"]
+
+USUAL = 2.0**30
 
 
 @dataclass(frozen=True)
@@ -120,35 +122,44 @@ def separability(values: Values, positive: npt.NDArray[np.bool_]) -> Separabilit
     signs = np.where(positive, 1.0, -1.0)
     if len(signs) == 0 or abs(signs.sum()) == len(signs):
         raise DataError("y", "one class", "there must be rows on both sides", "add rows of another class")
-    values = cast(Values, values.astype(np.float64))
+    # A power of two changes no digit, and no square of what remains is too large or too small for a number.
+    unit = float(np.ldexp(1.0, np.frexp(abs(values).max())[1] - 1))
+    values = cast(Values, values.astype(np.float64) / (unit or 1.0))
     plane, chosen, shares = linear_program(values, signs)
     if plane is None:
-        return _no_plane(values, signs, chosen, shares)
+        return _no_plane(values, signs, chosen, shares, unit)
     wide, shares = widest_plane(values, signs, plane, bias=None)
-    through, _ = widest_plane(values, signs, plane, bias=1.0)
     length = float(np.linalg.norm(wide.weights))
-    margin = float(proven_margins(values, signs, wide).min()) / length
-    beside = math.hypot(float(np.linalg.norm(through.weights)), through.intercept)
-    novikoff = float(proven_margins(values, signs, through).min()) / beside
-    squares: Any = cast(Any, values * values).sum(axis=1)
     return Separability(
         separable=True,
         weights=wide.weights / length,
-        intercept=wide.intercept / length,
-        margin=margin,
+        intercept=wide.intercept / length * unit,
+        margin=relative_margin(values, signs, wide, bias=None) * unit,
         shares=shares,
-        gap=_gap(values, signs, shares),
+        gap=_gap(values, signs, shares) * unit,
         exact=False,
-        mistake_bound=(float(np.max(squares)) + 1) / novikoff**2,
+        mistake_bound=_novikoff(values, signs, wide, 1.0 / unit),
     )
 
 
-def _no_plane(values: Values, signs: Floats, chosen: npt.NDArray[np.int64], shares: Floats) -> Separability:
+def _novikoff(values: Values, signs: Floats, plane: Plane, bias: float) -> float:
+    """(R / γ)² with ``bias`` beside the rows, from any hyperplane that separates."""
+    if USUAL > bias > 1 / USUAL:  # elsewhere the best would be lost to rounding
+        plane, _ = widest_plane(values, signs, plane, bias)
+    margin = relative_margin(values, signs, plane, bias)
+    squares: Any = cast(Any, values * values).sum(axis=1)
+    ratio = math.hypot(math.sqrt(float(np.max(squares))), bias) / margin if margin > 0 else math.inf
+    return ratio * ratio
+
+
+def _no_plane(
+    values: Values, signs: Floats, chosen: npt.NDArray[np.int64], shares: Floats, unit: float
+) -> Separability:
     held = chosen[shares[chosen] > 0]
     proof = exact_shares(dense(values, held), signs[held])
     if proof is not None:
         shares[held] = proof
-    gap = 0.0 if proof is not None else _gap(values, signs, shares)
+    gap = 0.0 if proof is not None else _gap(values, signs, shares) * unit
     return Separability(False, None, math.nan, 0.0, shares, gap, proof is not None, math.inf)
 
 

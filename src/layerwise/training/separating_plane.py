@@ -1,7 +1,7 @@
 """Hyperplanes between two classes: any, by a linear program, and that of the largest margin.
 
-Both look at some of the rows only, and add those that the hyperplane found leaves on the wrong side or too near, until
-there are none: of many rows few decide.
+Both [1]_ [2]_ look at some of the rows only, and add those that the hyperplane found leaves on the wrong side or too
+near, until there are none: of many rows few decide.
 
 References
 ----------
@@ -12,6 +12,7 @@ References
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -22,7 +23,7 @@ from scipy.optimize import linprog, nnls
 from layerwise.data.values import Values
 from layerwise.errors import DataError
 
-__all__ = ["Floats", "Plane", "dense", "linear_program", "proven_margins", "widest_plane"]
+__all__ = ["Floats", "Plane", "dense", "linear_program", "proven_margins", "relative_margin", "widest_plane"]
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -107,8 +108,8 @@ def widest_plane(values: Values, signs: Floats, start: Plane, bias: float | None
     r"""The hyperplane of the largest margin, from one that separates.
 
     It is the shortest :math:`(w, b / \beta)` with :math:`y_i\,(w \cdot x_i + b) \ge 1`, where :math:`\beta` is the
-    input of the intercept. Lawson and Hanson turn this into least squares with variables that are not negative, which are the
-    shares of the rows.
+    input of the intercept. Lawson and Hanson turn this into least squares with variables that are not negative,
+    which are the shares of the rows.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ def widest_plane(values: Values, signs: Floats, start: Plane, bias: float | None
         With the sum 1 in either class.
     """
     shift = np.asarray(cast(Any, values).mean(axis=0)).ravel() if bias is None else np.zeros(values.shape[1])
-    best, best_margin = start, _relative(values, signs, start, bias)
+    best, best_margin = start, relative_margin(values, signs, start, bias)
     near = proven_margins(values, signs, start)
     chosen = np.argsort(near)[: values.shape[1] + 50]
     shares = np.zeros(len(signs))
@@ -143,7 +144,7 @@ def widest_plane(values: Values, signs: Floats, start: Plane, bias: float | None
         weights = found[:-1]
         intercept = float(found[-1] * entry - shift @ weights)
         plane = _centred(values, signs, weights) if bias is None else Plane(weights, intercept)
-        margin = _relative(values, signs, plane, bias)
+        margin = relative_margin(values, signs, plane, bias)
         if margin > best_margin:
             best, best_margin = plane, margin
         shares[:] = 0
@@ -159,9 +160,9 @@ def widest_plane(values: Values, signs: Floats, start: Plane, bias: float | None
     return best, shares
 
 
-def _relative(values: Values, signs: Floats, plane: Plane, bias: float | None) -> float:
-    """Proven margin over the length that the margin is measured by."""
-    length = float(np.linalg.norm(plane.weights if bias is None else np.append(plane.weights, plane.intercept / bias)))
+def relative_margin(values: Values, signs: Floats, plane: Plane, bias: float | None) -> float:
+    """The least proven margin over the length of the weights, the intercept's for an input of ``bias`` among them."""
+    length = math.hypot(float(np.linalg.norm(plane.weights)), 0.0 if bias is None else plane.intercept / bias)
     return float(proven_margins(values, signs, plane).min()) / length if length > 0 else -np.inf
 
 
