@@ -1,6 +1,47 @@
 """Deterministic layers and their stacks."""
 
-from layerwise.networks.initialisation import glorot
+from layerwise.networks.backprop import Sweep, backprop
+from layerwise.networks.dense import Dense
+from layerwise.networks.gradient_flow import GradientFlowInfo, gradient_flow
+from layerwise.networks.initialisation import glorot, initialise
+from layerwise.networks.kind_loss import KindLoss
+from layerwise.networks.layers import Layer, LayerValues, layer_values, layers_of, scores
+from layerwise.networks.loss import Loss
+from layerwise.networks.losses import (
+    Absolute,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Hinge,
+    Huber,
+    Squared,
+    loss_named,
+)
+from layerwise.networks.network import Network
 from layerwise.networks.sigmoid_stack import layer_outputs, sigmoid_stack
 
-__all__ = ["glorot", "layer_outputs", "sigmoid_stack"]
+__all__ = [
+    "Absolute",
+    "BinaryCrossEntropy",
+    "CrossEntropy",
+    "Dense",
+    "GradientFlowInfo",
+    "Hinge",
+    "Huber",
+    "KindLoss",
+    "Layer",
+    "LayerValues",
+    "Loss",
+    "Network",
+    "Squared",
+    "Sweep",
+    "backprop",
+    "glorot",
+    "gradient_flow",
+    "initialise",
+    "layer_outputs",
+    "layer_values",
+    "layers_of",
+    "loss_named",
+    "scores",
+    "sigmoid_stack",
+]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import cast
 
 import torch
 from torch import Tensor, nn
+
+from layerwise.networks.dense import unset_linear
 
 __all__ = ["layer_outputs", "sigmoid_stack"]
 
@@ -25,16 +26,11 @@ def sigmoid_stack(sizes: Sequence[int], classes: int) -> nn.Sequential:
     """
     modules: list[nn.Module] = []
     for below, above in pairwise(sizes):
-        modules += [_unset_linear(below, above), nn.Sigmoid()]
-    scores = _unset_linear(sizes[-1], classes)
+        modules += [unset_linear(below, above), nn.Sigmoid()]
+    scores = unset_linear(sizes[-1], classes)
     nn.init.zeros_(scores.weight)
     nn.init.zeros_(scores.bias)
     return nn.Sequential(*modules, scores)
-
-
-def _unset_linear(below: int, above: int) -> nn.Linear:
-    """A linear layer without torch's own draws, which would come from a second stream of randomness."""
-    return cast(nn.Linear, nn.utils.skip_init(nn.Linear, below, above))
 
 
 def layer_outputs(network: nn.Sequential, v: Tensor) -> list[Tensor]:

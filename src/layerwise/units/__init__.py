@@ -1,7 +1,8 @@
 """What one unit is.
 
-Of an energy model: a kind owns probability, an RBM owns only the couplings between two kinds. Of a deterministic network:
-an activation, which :mod:`~layerwise.units.activations` holds side by side; and the first of all, the threshold neuron.
+Of an energy model: a kind owns probability, an RBM owns only the couplings between two kinds. Of a deterministic
+network: an activation (:mod:`~layerwise.units.activations` holds them side by side). And the first of all, the
+threshold neuron.
 """
 
 from layerwise.units.activation import Activation
