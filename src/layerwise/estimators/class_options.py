@@ -64,7 +64,7 @@ def class_options(estimator: Any) -> ClassOptions:
         gibbs_steps=whole_number("gibbs_steps", estimator.gibbs_steps, least=1, remedy="start with 1"),
         chains=whole_number("n_chains", estimator.n_chains, least=1, remedy="start with 100"),
         optimiser=cast(Any, choice("optimiser", estimator.optimiser, "adam", "sgd")),
-        learning_rate=number("learning_rate", estimator.learning_rate, above=0.0, remedy="start with 0.01"),
+        learning_rate=number("learning_rate", estimator.learning_rate, above=0.0, remedy="start with 0.03"),
         momentum=number("momentum", estimator.momentum, least=0.0, below=1.0, remedy="start with 0.9"),
         weight_decay=number("weight_decay", estimator.weight_decay, least=0.0, remedy="start with 0.0001"),
     )

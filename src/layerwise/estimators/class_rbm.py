@@ -78,7 +78,7 @@ class ClassRBM(ClassifierMixin, DensityEstimator):
         Number of chains that are kept.
     optimiser : {"adam", "sgd"}, default="adam"
         Adam with ``momentum`` as its first coefficient, or gradient ascent with momentum.
-    learning_rate : float, default=0.01
+    learning_rate : float, default=0.03
         Of the first step; it falls linearly and reaches zero with the last iteration.
     momentum : float, default=0.9
     weight_decay : float, default=0.0
@@ -164,7 +164,7 @@ class ClassRBM(ClassifierMixin, DensityEstimator):
         gibbs_steps: Whole = 1,
         n_chains: Whole = 100,
         optimiser: Choice = "adam",
-        learning_rate: Number = 0.01,
+        learning_rate: Number = 0.03,
         momentum: Number = 0.9,
         weight_decay: Number = 0.0,
         batch_size: Whole = 20,
@@ -376,6 +376,8 @@ class ClassRBM(ClassifierMixin, DensityEstimator):
         count, known = whole_number("n_samples", n_samples, least=1), None
         if y is not None or given is not None:
             asked: Any = [-1] if y is None else [y] if np.ndim(cast(Any, y)) == 0 else y
+            if not len(asked):
+                raise DataError("y", "no label", "must be one for all rows, or one for each", "leave it out to draw it")
             labels = torch.from_numpy(codes_among(self.classes_, asked, len(asked)))
             cells = self._coding.read_given(self, {} if given is None else given).units()
             known = beside(repeated(cells, count), repeated(labels, count), len(self.classes_))
