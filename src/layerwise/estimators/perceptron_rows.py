@@ -49,7 +49,6 @@ def weighted_sides(
     DataError, ValueError
         A label is none of the classes, or weights that do not fit.
     """
-    of_class: Weights = cast(Any, class_weights).compute_class_weight(class_weight, classes=classes, y=labels)
     weights = checked_weights(sample_weight, len(labels))
     names, place = np.unique(labels, return_inverse=True)
     code_of = {name: code for code, name in enumerate(classes.tolist())}
@@ -57,6 +56,7 @@ def weighted_sides(
         if name not in code_of:
             rule = f"is none of the classes {', '.join(str(known) for known in classes[:20])}"
             raise DataError("y", name, rule, "leave such rows out")
+    of_class: Weights = cast(Any, class_weights).compute_class_weight(class_weight, classes=classes, y=labels)
     codes = np.array([code_of[name] for name in names.tolist()], np.int64)[place]
     rows = signed(values, codes, len(classes))
     if weights is not None:

@@ -90,7 +90,7 @@ class PerceptronLearning:
     >>> state = learning.init(np.zeros((2, 1)), np.zeros(1), RandomStream(0))
     >>> for _ in range(20):
     ...     state, info = learning.step(state, rows)
-    >>> int((answers(rows.values, *learning.learned(state)) * rows.signs > 0).sum())
+    >>> int(((answers(rows.values, *learning.learned(state)) > 0) == (rows.signs > 0)).sum())
     3
     """
 

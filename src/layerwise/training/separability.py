@@ -116,7 +116,7 @@ def separability(values: Values, positive: npt.NDArray[np.bool_]) -> Separabilit
     And, whose hyperplane is x₁ + x₂ = 3/2:
 
     >>> found = separability(corners, np.array([False, False, False, True]))
-    >>> found.separable, round(found.margin, 6), round(found.intercept / found.weights[0], 6)
+    >>> found.separable, round(found.margin, 6), round(float(found.intercept / found.weights[0]), 6)
     (True, 0.353553, -1.5)
     """
     signs = np.where(positive, 1.0, -1.0)
