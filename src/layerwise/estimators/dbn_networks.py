@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from numpy.typing import ArrayLike
 from sklearn.utils import validation
 from torch import nn
 
@@ -31,6 +30,8 @@ class NetworkEstimator(CodeEstimator):
 
     def to_torch(self) -> nn.Sequential:
         """The upward pass: from rows of units to what :meth:`transform` gives.
+
+        Label units are at rest in it: they send what their mean sends, and not what the row makes of them.
 
         Returns
         -------
@@ -70,7 +71,7 @@ class NetworkEstimator(CodeEstimator):
         """
         return unroll(self._fitted(), whole_number("n_classes", n_classes, least=2))
 
-    def to_regressor(self, start: ArrayLike = 0.0) -> nn.Sequential:
+    def to_regressor(self, start: object = 0.0) -> nn.Sequential:
         """The upward pass under a linear layer, to be fine-tuned.
 
         Parameters
