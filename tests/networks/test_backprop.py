@@ -27,7 +27,7 @@ from layerwise.networks import (
 )
 from layerwise.networks.losses import LOSSES
 from layerwise.randomness import RandomStream
-from layerwise.units import BernoulliUnits, CategoricalUnits, GaussianUnits
+from layerwise.units import BernoulliUnits, CategoricalUnits, GaussianUnits, SpinUnits
 from layerwise.units.activations import ACTIVATIONS
 
 ROWS, IN, OUT = 5, 3, 4
@@ -46,6 +46,7 @@ REAL, BITS, LABELS = (
 TARGETS = {"binary_cross_entropy": BITS, "cross_entropy": LABELS, "hinge": 2 * BITS - 1}
 LOSS: dict[str, tuple[Loss, Tensor]] = {name: (loss_named(name), TARGETS.get(name, REAL)) for name in LOSSES} | {
     "bernoulli": (KindLoss(BernoulliUnits(OUT)), BITS),
+    "spin": (KindLoss(SpinUnits(OUT)), 2 * BITS - 1),
     "gaussian": (KindLoss(GaussianUnits(OUT).double()), REAL),
     "categorical": (KindLoss(CategoricalUnits((OUT,))), nn.functional.one_hot(LABELS, OUT).double()),
 }

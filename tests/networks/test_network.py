@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from layerwise.errors import DataError, OptionError
 from layerwise.networks import Dense, Network, layer_values, layers_of, scores
+from layerwise.networks.onnx_model import onnx_model
 from layerwise.randomness import RandomStream
 from layerwise.units.activations import ACTIVATIONS, leaky_relu, tanh
 
@@ -129,6 +130,11 @@ def test_a_slice_of_a_network_is_a_network() -> None:
     network = Network.of_sizes((6, 5, 4, 3), random=RandomStream(0))
     assert isinstance(network[:2], Network)
     assert torch.equal(network[:2](rows(6).float()), network.values(rows(6).float())["hidden2"].output)
+
+
+def test_a_network_is_exported_as_its_plain_twin() -> None:
+    network = Network.of_sizes((6, 5, 3), "tanh", "softmax", random=RandomStream(0))
+    assert onnx_model(network) == onnx_model(network.to_sequential())
 
 
 def test_a_network_survives_pickling() -> None:

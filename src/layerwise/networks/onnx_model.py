@@ -13,6 +13,8 @@ import torch
 from torch import nn
 
 from layerwise.errors import OptionError
+from layerwise.networks.dense import Dense
+from layerwise.units import module_of
 
 __all__ = ["onnx_model"]
 
@@ -32,7 +34,7 @@ def onnx_model(network: nn.Sequential, source: str = "v", result: str = "h") -> 
     Parameters
     ----------
     network : torch.nn.Sequential
-        Of linear maps, activations, and sequences of them.
+        Of dense layers or linear maps, activations, and sequences of them.
     source, result : str
         Names of the input, of shape (batch, columns), and of the output.
 
@@ -102,6 +104,8 @@ def _flat(network: nn.Sequential) -> Iterator[nn.Module]:
     for module in network:
         if isinstance(module, nn.Sequential):
             yield from _flat(module)
+        elif isinstance(module, Dense):
+            yield from _flat(nn.Sequential(module.to_linear(), module_of(module.activation)))
         elif isinstance(module, nn.Softplus) and module.beta != 1:
             raise OptionError("network", module, "ONNX has no softplus but that with beta = 1")
         elif isinstance(module, nn.Linear | nn.Softmax | nn.Unflatten | nn.Flatten) or type(module) in _ACTIVATIONS:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from layerwise.networks.dense import unset_linear
+from layerwise.networks.layers import layer_values
 
 __all__ = ["layer_outputs", "sigmoid_stack"]
 
@@ -35,10 +35,4 @@ def sigmoid_stack(sizes: Sequence[int], classes: int) -> nn.Sequential:
 
 def layer_outputs(network: nn.Sequential, v: Tensor) -> list[Tensor]:
     """What each layer gives for a batch: every hidden layer's activity, then the class scores."""
-    outputs: list[Tensor] = []
-    with torch.no_grad():
-        for module in network:
-            v = module(v)
-            if not isinstance(module, nn.Linear) or module is network[-1]:
-                outputs.append(v)
-    return outputs
+    return [values.output for values in layer_values(network, v).values()]
