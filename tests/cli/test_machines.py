@@ -109,3 +109,23 @@ def test_an_array_with_gaps_is_learned_and_filled_where_it_had_them(layerwise: C
     of_columns = np.nanmean(np.where(gaps, np.nan, whole), axis=0)
     assert np.square(back - whole)[gaps].mean() < np.square(of_columns - whole)[gaps].mean()
     assert layerwise("impute", "run", "gaps.npy", "-o", "filled.csv").code == 2
+
+
+def test_a_class_rbm_learns_rows_with_missing_values_and_classifies_them(layerwise: Command) -> None:
+    write_mixed()
+    lines = Path("mixed.csv").read_text().splitlines()
+    random = np.random.default_rng(1)
+    named = [f"{line},{'tall' if random.random() < 0.5 else 'small'}" for line in lines[1:]]
+    Path("named.csv").write_text("\n".join([f"{lines[0]},size", *named, ""]))
+    gaps = np.where(random.random((120, 4)) < 0.15, np.nan, random.normal(size=(120, 4)))
+    np.savez("gaps.npz", X=gaps, y=np.arange(120) % 2)
+    for name, asked in (("named.csv", ("--target", "size")), ("gaps.npz", ())):
+        options = ("--model", "class-rbm", "--hidden", 4, "--out", name[:5], *asked, *SHORT)
+        done = layerwise("train", name, *options)
+        assert (done.code, done.err) == (0, ""), done
+        assert "logistic regression" in done.out
+        assert "accuracy:" in layerwise("evaluate", name[:5], name).out
+        for command in (("likelihood", name[:5], name), ("transform", name[:5], name, "-o", "codes.npy")):
+            done = layerwise(*command)
+            assert done.code == 0, done
+        assert np.isfinite(np.load("codes.npy")).all()

@@ -14,7 +14,7 @@ from layerwise.data.sources import load
 from layerwise.errors import DataError
 from layerwise.runs.recipe import DataTable
 from layerwise.training.course import AnyPlan
-from layerwise.training.machine_plan import RBMPlan
+from layerwise.training.machine_plan import ClassRBMPlan, RBMPlan
 
 __all__ = ["fingerprint", "open_data"]
 
@@ -26,7 +26,7 @@ def open_data(table: DataTable, plan: AnyPlan | None = None) -> tuple[Dataset, s
     ----------
     table : DataTable
     plan : Plan, RBMPlan or ClassRBMPlan, optional
-        A mixed layer takes a table column by column; an RBM learns from rows with missing values.
+        A mixed layer takes a table column by column; a single machine learns from rows with missing values.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def open_data(table: DataTable, plan: AnyPlan | None = None) -> tuple[Dataset, s
     if plan is not None and plan.visible == "mixed":
         dataset = load_columns(Path(table.source), table.target)
     else:
-        missing = plan is not None and plan.model == RBMPlan.model
+        missing = plan is not None and plan.model in (RBMPlan.model, ClassRBMPlan.model)
         dataset = load(table.source, target=table.target, progress=True, missing=missing)
     found = fingerprint(dataset)
     if table.fingerprint not in (None, found):

@@ -108,7 +108,7 @@ def _has_means(model: Model) -> bool:
 def _forgetting(model: Model, division: Division, random: RandomStream) -> Forgetting:
     rbm = model.machine
     rows = _some(division.test, FORGETTING_CHAINS, model)
-    start = filled(rbm, rows) if model.kind == "rbm" else rows
+    start = filled(rbm, rows)
     if classes := classes_of(rbm) if model.kind == "class-rbm" else 0:
         # Any label will do: burn-in draws another.
         label = torch.nn.functional.one_hot(torch.arange(len(start)) % classes, classes)

@@ -74,11 +74,11 @@ def load_like(data: str, target: str | None, usual_target: str | None, model: Mo
     usual_target : str or None
         Of the run's recipe; the table may have it or not.
     model : Model, optional
-        Only an RBM's rows may have missing values.
+        Only a single machine's rows may have missing values.
     """
     if model is not None and model.code is not None:
         return _table_like(Path(data).expanduser(), target, usual_target, model.code)
-    gaps = model is not None and model.kind == "rbm"
+    gaps = model is not None and model.kind != "dbn"
     if target is None and usual_target is not None and Path(data).suffix.lower() in TABLES:
         try:
             return load(data, target=usual_target, progress=True, missing=gaps)

@@ -17,7 +17,8 @@ from layerwise.data.columns import TablePreparation
 from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
 from layerwise.energy import RBM, BeliefNet
-from layerwise.energy.class_rbm import class_log_probabilities, free_energy_of_features, mean_h_from_features
+from layerwise.energy.class_gaps import class_log_probabilities_of_known
+from layerwise.energy.class_rbm import free_energy_of_features, mean_h_from_features
 from layerwise.errors import OptionError, RunError
 from layerwise.randomness import RandomStream
 from layerwise.runs.dreams import dreams
@@ -103,8 +104,8 @@ class Model:
             The model was learned without labels.
         """
         if self.kind == "class-rbm":
-            with torch.no_grad():
-                parts = [class_log_probabilities(self.machine, values).exp() for values in self._parts(rows)]
+            batches, random = in_order(rows, self.preparation).epoch(0), RandomStream(0).child("gaps of classes")
+            parts = [class_log_probabilities_of_known(self.machine, batch.values, random).exp() for batch in batches]
             return torch.cat(parts).numpy()
         if self.network is None:
             raise RunError("model", "layers without labels", "cannot classify", "train again with labels")
@@ -173,7 +174,7 @@ class Model:
         """Prepared rows carried up through ``depth`` layers and down again, by means."""
         if self.kind == "dbn":
             return self.net.reconstruct(prepared, depth)
-        rows = prepared if self.kind == "class-rbm" else filled(self.machine, prepared)
+        rows = filled(self.machine, prepared)
         hidden = mean_h_from_features(self.machine, rows) if self.kind == "class-rbm" else self.net.up(rows)
         return self.machine.mean_v_from_h(hidden)[:, : prepared.shape[1]]
 
@@ -186,8 +187,8 @@ class Model:
 
     def _parts(self, rows: Rows) -> Iterator[Tensor]:
         for batch in in_order(rows, self.preparation).epoch(0):
-            # Only an rbm meets rows with missing values, and its own draws stand in for them.
-            yield filled(self.machine, batch.values) if self.kind == "rbm" else batch.values
+            # Only a single machine meets rows with missing values, and its own draws stand in for them.
+            yield batch.values if self.kind == "dbn" else filled(self.machine, batch.values)
 
     def save(self, path: Path) -> None:
         """Write the model; the same model gives the same bytes.

@@ -52,14 +52,19 @@ def accuracy(network: nn.Sequential, rows: Rows, preparation: Preparation) -> fl
 def logistic_regression(learning: Rows, test: Rows, preparation: Preparation) -> float:
     """Accuracy on test rows of a logistic regression on the learning rows, both prepared as the network's are.
 
+    Missing values are given their column's mean.
+
     Parameters
     ----------
     learning, test : Rows
         Every row has a label.
     """
+    from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
 
-    model: Any = LogisticRegression(max_iter=_ITERATIONS)
+    filling = SimpleImputer(keep_empty_features=True, copy=False)
+    model: Any = make_pipeline(filling, LogisticRegression(max_iter=_ITERATIONS))
     with warnings.catch_warnings():
         # The last digits of a baseline's weights are not worth a user's attention.
         warnings.simplefilter("ignore")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from layerwise.data.rows import Dataset
 from layerwise.errors import DataError
 from layerwise.runs.division import Division, division_of
@@ -45,6 +43,3 @@ def _check_for_labels(division: Division, dataset: Dataset) -> None:
     if division.labelled is None:
         remedy = "name the column of a table as target, or learn an rbm, which needs none"
         raise DataError(f"labels of {dataset.name}", None, "a class-rbm learns rows and their labels", remedy)
-    if division.code is not None and bool(np.isnan(np.asarray(division.learning.values)).any()):
-        remedy = "learn an rbm, which infers them, or fill them by `layerwise impute` of one"
-        raise DataError(f"rows of {dataset.name}", "missing values", "a class-rbm learns from whole rows", remedy)
