@@ -165,6 +165,13 @@ def test_partial_fit_goes_on_where_the_moving_weights_are(rule: str) -> None:
         parts.partial_fit(X, y, classes=[0, 1, 2])
     np.testing.assert_array_equal(parts.coef_, whole.coef_)
     np.testing.assert_array_equal(parts.mistakes_, whole.mistakes_)
+    # Another rule starts from the weights that are kept.
+    start = {"coef_init": parts.coef_, "intercept_init": parts.intercept_}
+    plain = Perceptron(shuffle=False, max_iter=1, tol=None).fit(X, y, **start)
+    parts.set_params(rule="rosenblatt").partial_fit(X, y)
+    np.testing.assert_array_equal(parts.coef_, plain.coef_)
+    parts.set_params(rule=rule).partial_fit(X, y)
+    assert len(parts.mistakes_) == 6
 
 
 def test_verbose_prints_a_line_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:

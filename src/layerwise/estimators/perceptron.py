@@ -21,7 +21,7 @@ from layerwise.estimators.perceptron_options import learning_from, patience_from
 from layerwise.estimators.perceptron_rows import first_weights, hold_out, told_classes, weighted_sides
 from layerwise.training.perceptron_epochs import Patience, Trained, learn
 from layerwise.training.perceptron_rule import PerceptronLearning
-from layerwise.training.perceptron_state import PerceptronInfo
+from layerwise.training.perceptron_state import PerceptronInfo, PerceptronState
 from layerwise.training.separability import Separability, separability
 
 __all__ = ["Perceptron"]
@@ -103,6 +103,12 @@ class Perceptron(ClassifierMixin, BaseEstimator):
         Number of columns seen by :meth:`fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, where all of them are texts.
+
+    Notes
+    -----
+    Where it differs from scikit-learn on purpose: shuffled rows have another order; with ``early_stopping`` and a
+    quadratic penalty the weights are judged as they are, not before they were shrunk; ``coef_init`` is not overwritten;
+    a negative ``sample_weight`` is refused.
 
     References
     ----------
@@ -272,9 +278,8 @@ class Perceptron(ClassifierMixin, BaseEstimator):
         known = told_classes(classes, None if first else self.classes_)
         learning = _for_rows(learning, values)
         rows = weighted_sides(values, labels, known, self.class_weight, sample_weight)
-        if not first and self._state is not None:
-            state = self._state
-        else:
+        state = None if first else self._taken_up(learning)
+        if state is None:
             start = (None, None) if first else (self.coef_, self.intercept_)
             state = learning.init(*first_weights(*start, rows), stream_from(self.random_state))
         trained = learn(learning, state, rows, 1, patience, see)
@@ -379,7 +384,12 @@ class Perceptron(ClassifierMixin, BaseEstimator):
         self.intercept_ = intercept.astype(values.dtype)
         self.n_iter_ = int(trained.epochs.max())
         # Of the other rules the weights are all that the next epoch needs, and the caller may change them.
-        self._state = trained.state if self.rule in ("pocket", "averaged") else None
+        self._going = (learning, trained.state) if self.rule in ("pocket", "averaged") else None
+
+    def _taken_up(self, learning: PerceptronLearning) -> PerceptronState | None:
+        """The State of the last epoch, if the rule is still the same; moved in place, it can be taken only once."""
+        before, self._going = self._going, None
+        return before[1] if before is not None and before[0] == learning else None
 
 
 def _for_rows(learning: PerceptronLearning, values: Any) -> PerceptronLearning:

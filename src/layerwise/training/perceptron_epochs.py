@@ -100,7 +100,7 @@ def learn(
             # A cost that stands still improves by a `least` of 0, but not by any other.
             better = cost <= best - patience.least
             idle[active] = np.where(better, 0, idle + 1)[active]
-        best = np.minimum(best, np.where(np.isin(np.arange(problems), active), cost, np.inf))
+        best[active] = np.minimum(best, cost)[active]
         active = active[idle[active] < patience.epochs]
         if not len(active):
             break

@@ -18,7 +18,6 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linprog, nnls
 
 from layerwise.data.values import Values
 from layerwise.errors import DataError
@@ -89,9 +88,11 @@ def _solve(rows: Floats, signs: Floats) -> tuple[Floats, Floats]:
     cost = np.zeros(columns + 2)
     cost[-1] = -1
     tight = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+    from scipy import optimize  # heavy, and most who import this room have nothing to solve
+
     for options in (tight, None):
         # A simplex method ends in a corner: few rows have a share, which an exact solution needs.
-        solved: Any = cast(Any, linprog)(
+        solved: Any = cast(Any, optimize).linprog(
             cost, A_ub=limits, b_ub=np.zeros(count), bounds=bounds, method="highs-ds", options=options
         )
         if solved.status == 0:
@@ -127,6 +128,8 @@ def widest_plane(values: Values, signs: Floats, start: Plane, bias: float | None
     shares : ndarray of shape (rows,)
         With the sum 1 in either class.
     """
+    from scipy.optimize import nnls
+
     shift = np.asarray(cast(Any, values).mean(axis=0)).ravel() if bias is None else np.zeros(values.shape[1])
     best, best_margin = start, relative_margin(values, signs, start, bias)
     near = proven_margins(values, signs, start)
