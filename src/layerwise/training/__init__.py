@@ -8,8 +8,10 @@ from layerwise.training.fine_tuning import FineTuning
 from layerwise.training.held_out import minus_free_energy_gap, pseudo_score
 from layerwise.training.label_units import JoinedLabels
 from layerwise.training.onnx_export import to_onnx
+from layerwise.training.perceptron_rule import PerceptronLearning
 from layerwise.training.pretraining import GreedyPretraining
 from layerwise.training.schedules import Cosine, InverseTime, Linear
+from layerwise.training.separability import Separability, separability
 from layerwise.training.unrolling import unroll, unroll_autoencoder, unroll_regressor, upward_pass
 from layerwise.training.up_down import UpDown
 from layerwise.training.vigilance import TrainingWarning, Vigilance
@@ -24,12 +26,15 @@ __all__ = [
     "InverseTime",
     "JoinedLabels",
     "Linear",
+    "PerceptronLearning",
+    "Separability",
     "TrainingWarning",
     "UpDown",
     "Vigilance",
     "averaged",
     "minus_free_energy_gap",
     "pseudo_score",
+    "separability",
     "to_onnx",
     "unroll",
     "unroll_autoencoder",
