@@ -126,15 +126,14 @@ def _tensors(rows: Any) -> tuple[torch.Tensor, torch.Tensor]:
 
 def table(result: dict[str, Any]) -> str:
     """The Markdown of the results."""
-    lines = ["| 784-500-500-labels-1000 on MNIST | bound, nats | wrong labels | time |", "| --- | ---: | ---: | ---: |"]
+    lines = ["| 784-500-500-labels-1000 on MNIST | bound, nats | wrong labels |", "| --- | ---: | ---: |"]
     for name, told in (
         ("greedy", f"layer by layer, {EPOCHS} epochs each"),
         ("up-down", f"{UP_DOWN_EPOCHS} epochs more"),
     ):
         of_name = [one[name] for one in result["seeds"]]
         bound, error = (_spread([one[what] for one in of_name]) for what in ("lower", "error"))
-        minutes = statistics.median(one["seconds"] for one in of_name) / 60
-        lines.append(f"| {name}: {told} | {bound} | {error} % | {minutes:.0f} min |")
+        lines.append(f"| {name}: {told} | {bound} | {error} % |")
     apart = max(
         abs(one[name]["bound"] - one[name]["lower"]) for one in result["seeds"] for name in ("greedy", "up-down")
     )

@@ -222,5 +222,5 @@ def test_weights_go_with_their_rows() -> None:
         assert batch.weights is not None
         assert batch.weights.tolist() == ((batch.values[:, 0] - 1) * 0.5).tolist()
     assert all(batch.weights is None for batch in stream(7, 3).epoch(0))
-    with pytest.raises(DataError, match="weights = '7 numbers': must be one for each of the 6 rows"):
+    with pytest.raises(DataError, match="weights = '7 of them': must be one for each of the 6 rows"):
         stream(6, 3, weights=weights)

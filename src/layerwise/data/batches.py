@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from layerwise.shapes import Labels, PerRow, VisibleBatch
+from layerwise.shapes import Labels, PerRow, UnitBatch, VisibleBatch
 
 __all__ = ["Batch", "Mapped", "MinibatchStream"]
 
@@ -31,6 +31,8 @@ class Batch:
         Rows of the global batch over all ranks.
     weights : Tensor of shape (batch,), or None
         How much each row counts beside the others; None where all count the same.
+    targets : Tensor of shape (batch, outputs), or None
+        What a network should give for each row.
     """
 
     values: VisibleBatch
@@ -38,6 +40,7 @@ class Batch:
     first_row: int
     total: int
     weights: PerRow | None = None
+    targets: UnitBatch | None = None
 
 
 @runtime_checkable

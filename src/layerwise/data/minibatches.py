@@ -21,7 +21,7 @@ from layerwise.data.rows import Rows
 from layerwise.data.values import Values
 from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
-from layerwise.shapes import PerRow
+from layerwise.shapes import PerRow, UnitBatch
 
 __all__ = ["Batch", "MinibatchStream", "Minibatches"]
 
@@ -48,6 +48,8 @@ class Minibatches:
         Where the batches are wanted.
     weights : Tensor of shape (rows,), optional
         How much each row counts beside the others.
+    targets : Tensor of shape (rows, outputs), optional
+        What a network should give for each row.
 
     Raises
     ------
@@ -73,6 +75,7 @@ class Minibatches:
         shuffle: bool = True,
         device: str | torch.device = "cpu",
         weights: PerRow | None = None,
+        targets: UnitBatch | None = None,
     ) -> None:
         if batch_size < 1:
             raise OptionError("batch_size", batch_size, "must be at least 1", "give a size such as 100")
@@ -85,8 +88,9 @@ class Minibatches:
         if rows.n_columns != preparation.n_columns:
             rule = f"must be {preparation.n_columns}, as many as the preparation was measured on"
             raise DataError("rows.n_columns", rows.n_columns, rule)
-        if weights is not None and len(weights) != len(rows):
-            raise DataError("weights", f"{len(weights)} numbers", f"must be one for each of the {len(rows)} rows")
+        for name, given in (("weights", weights), ("targets", targets)):
+            if given is not None and len(given) != len(rows):
+                raise DataError(name, f"{len(given)} of them", f"must be one for each of the {len(rows)} rows")
         self.batch_size = batch_size
         self.device = torch.device(device)
         self._n_rows, self._n_columns = len(rows), preparation.n_units
@@ -98,6 +102,7 @@ class Minibatches:
         self._values = _resident(rows.values, self.device)
         self._labels = None if rows.labels is None else _shared(rows.labels).to(self.device)
         self._weights = None if weights is None else weights.to(self.device)
+        self._targets = None if targets is None else targets.to(self.device)
 
     @property
     def n_rows(self) -> int:
@@ -145,9 +150,11 @@ class Minibatches:
             end = total * (self._rank + 1) // self._world_size
             part = slice(first + first_row, first + end)
             places = labels_order[part]
-            labels = None if self._labels is None else self._labels.index_select(0, places)
-            weights = None if self._weights is None else self._weights.index_select(0, places)
-            yield Batch(self._gather(values_order[part]), labels, first_row, total, weights)
+            labels, weights, targets = (
+                None if of_all is None else of_all.index_select(0, places)
+                for of_all in (self._labels, self._weights, self._targets)
+            )
+            yield Batch(self._gather(values_order[part]), labels, first_row, total, weights, targets)
 
     def _gather(self, places: Tensor) -> Tensor:
         if isinstance(self._values, Tensor):

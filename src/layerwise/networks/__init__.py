@@ -1,7 +1,8 @@
 """Deterministic layers and their stacks."""
 
+from layerwise.networks.autoencoder import Autoencoder
 from layerwise.networks.backprop import Sweep, backprop
-from layerwise.networks.dense import Dense
+from layerwise.networks.dense import Dense, TiedLinear
 from layerwise.networks.gradient_flow import GradientFlowInfo, gradient_flow
 from layerwise.networks.initialisation import glorot, initialise
 from layerwise.networks.kind_loss import KindLoss
@@ -21,6 +22,7 @@ from layerwise.networks.sigmoid_stack import layer_outputs, sigmoid_stack
 
 __all__ = [
     "Absolute",
+    "Autoencoder",
     "BinaryCrossEntropy",
     "CrossEntropy",
     "Dense",
@@ -34,6 +36,7 @@ __all__ = [
     "Network",
     "Squared",
     "Sweep",
+    "TiedLinear",
     "backprop",
     "glorot",
     "gradient_flow",

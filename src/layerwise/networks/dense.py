@@ -1,4 +1,4 @@
-"""A dense layer, y = a(Wx + b)."""
+"""A dense layer, y = a(Wx + b), and a linear one that shares its weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional
 from layerwise.errors import OptionError
 from layerwise.units import Activation, activation_named
 
-__all__ = ["Dense", "unset_linear"]
+__all__ = ["Dense", "TiedLinear", "unset_linear"]
 
 
 class Dense(nn.Module):
@@ -109,6 +109,58 @@ class Dense(nn.Module):
         if self.bias is not None:
             linear.bias = self.bias
         return linear
+
+
+class TiedLinear(nn.Module):
+    """A linear map by the transpose of another layer's weights, with a shift of its own.
+
+    Parameters
+    ----------
+    dense : Dense or torch.nn.Linear
+        Whose weights are used; they stay its own, and count once among the network's parameters.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from layerwise.networks import Dense
+    >>> TiedLinear(Dense(5, 2))(torch.zeros(3, 2)).shape
+    torch.Size([3, 5])
+    """
+
+    bias: nn.Parameter
+    """(out,)"""
+
+    def __init__(self, dense: Dense | nn.Linear) -> None:
+        super().__init__()
+        self._dense = (dense,)  # in a tuple, so that torch does not count it as a part of this layer
+        self.bias = nn.Parameter(dense.weight.new_zeros(dense.in_features))
+
+    @property
+    def source(self) -> Dense | nn.Linear:
+        """The layer whose weights these are."""
+        return self._dense[0]
+
+    @property
+    def weight(self) -> Tensor:
+        """(out, in): the other layer's, transposed."""
+        return self.source.weight.T
+
+    def extra_repr(self) -> str:
+        """Show the sizes."""
+        return f"{self.source.out_features} → {self.source.in_features}, tied"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Wᵀx + b, row by row.
+
+        Parameters
+        ----------
+        x : Tensor of shape (batch, in)
+
+        Returns
+        -------
+        Tensor of shape (batch, out)
+        """
+        return functional.linear(x, self.weight, self.bias)
 
 
 def unset_linear(below: int, above: int) -> nn.Linear:

@@ -4,14 +4,14 @@ from layerwise.training.averaging import averaged
 from layerwise.training.classification_rbm import ClassificationLearning
 from layerwise.training.contrastive import ContrastiveLearning
 from layerwise.training.early_stopping import EarlyStopping
-from layerwise.training.fine_tuning import FineTuning
+from layerwise.training.gradient_descent import GradientDescent
 from layerwise.training.held_out import minus_free_energy_gap, pseudo_score
 from layerwise.training.label_units import JoinedLabels
 from layerwise.training.onnx_export import to_onnx
 from layerwise.training.perceptron_rule import PerceptronLearning
 from layerwise.training.pretraining import GreedyPretraining
 from layerwise.training.schedules import Cosine, InverseTime, Linear
-from layerwise.training.separability import Separability, separability
+from layerwise.training.separation import Separability, separability
 from layerwise.training.unrolling import unroll, unroll_autoencoder, unroll_regressor, upward_pass
 from layerwise.training.up_down import UpDown
 from layerwise.training.vigilance import TrainingWarning, Vigilance
@@ -21,7 +21,7 @@ __all__ = [
     "ContrastiveLearning",
     "Cosine",
     "EarlyStopping",
-    "FineTuning",
+    "GradientDescent",
     "GreedyPretraining",
     "InverseTime",
     "JoinedLabels",

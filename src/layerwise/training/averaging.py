@@ -14,7 +14,7 @@ References
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from layerwise.energy.rbm import RBM
 from layerwise.errors import OptionError
@@ -24,10 +24,10 @@ from layerwise.units import kind_from
 __all__ = ["average_in", "averaged", "twin_of"]
 
 
-def average_in(average: dict[str, Tensor], rbm: RBM, memory: float, step: int) -> None:
+def average_in(average: dict[str, Tensor], model: nn.Module, memory: float, step: int) -> None:
     """Take the parameters after the ``step``-th step, counted from 1, into their running mean, in place."""
     kept = min(memory, 1.0 - 1.0 / step)
-    for name, parameter in rbm.named_parameters():
+    for name, parameter in model.named_parameters():
         average[name].lerp_(parameter, 1.0 - kept)
 
 

@@ -10,9 +10,9 @@ from torch import Tensor
 from layerwise.energy.path import Path
 from layerwise.energy.tempering import TemperedChains
 from layerwise.randomness import RandomStream
+from layerwise.training import movement
 from layerwise.training.centring import Offsets
 from layerwise.training.contrastive_state import ContrastiveState, Tempering
-from layerwise.training.movement import TorchMovement
 
 __all__ = ["from_tree", "snapshot", "to_tree"]
 
@@ -29,7 +29,7 @@ def to_tree(state: ContrastiveState) -> dict[str, Any]:
         "offsets": None if offsets is None else [offsets.visible, offsets.hidden],
         "activity": state.activity,
         "average": state.average,
-        "movement": None if state.movement is None else _movement(state.movement),
+        "movement": None if state.movement is None else movement.to_tree(state.movement),
         "tempering": None if state.tempering is None else _tempering(state.tempering),
     }
 
@@ -54,7 +54,7 @@ def from_tree(first: ContrastiveState, tree: dict[str, Any]) -> ContrastiveState
     offsets = tree["offsets"]
     activity, chains = tree["activity"], tree["chains"]
     if first.movement is not None:
-        _restore(first.movement, tree["movement"])
+        movement.from_tree(first.movement, tree["movement"])
     tempering = first.tempering
     if tempering is not None:
         saved = tree["tempering"]
@@ -70,20 +70,6 @@ def from_tree(first: ContrastiveState, tree: dict[str, Any]) -> ContrastiveState
         activity=None if activity is None else activity.to(device),
         tempering=tempering,
     )
-
-
-def _movement(movement: TorchMovement) -> dict[str, Any]:
-    schedule = movement.schedule
-    return {
-        "optimiser": movement.optimiser.state_dict(),
-        "schedule": None if schedule is None else schedule.state_dict(),
-    }
-
-
-def _restore(movement: TorchMovement, saved: dict[str, Any]) -> None:
-    movement.optimiser.load_state_dict(saved["optimiser"])
-    if movement.schedule is not None:
-        movement.schedule.load_state_dict(saved["schedule"])
 
 
 def _tempering(tempering: Tempering) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from torch.nn import functional
 from layerwise.data.minibatches import MinibatchStream
 from layerwise.energy.belief_net import BeliefNet
 from layerwise.energy.rbm import RBM
-from layerwise.errors import DataError
+from layerwise.errors import DataError, DivergenceError
 from layerwise.networks import sigmoid_stack
 from layerwise.randomness import RandomStream
 from layerwise.training.course_observer import CourseObserver, Info, Quiet, Stage, TuningInfo
-from layerwise.training.fine_tuning import FineTuningState
+from layerwise.training.gradient_descent import DescentState
 from layerwise.training.lessons import Lessons
 from layerwise.training.loop import Place, run
 from layerwise.training.machine_plan import ClassRBMPlan, RBMPlan
@@ -91,14 +91,12 @@ class Course:
             stage = stages[self.stage_number]
             stream = self._begin(stage)
             observer.stage_started(stage, self.place, stream)
-            outcome = run(
-                self._trainer,
-                self._state,
-                stream,
-                stage.epochs,
-                start=self.place,
-                observer=_StageObserver(self, stage, observer),
-            )
+            watched = _StageObserver(self, stage, observer)
+            try:
+                outcome = run(self._trainer, self._state, stream, stage.epochs, start=self.place, observer=watched)
+            except DivergenceError as problem:
+                told = str(problem)
+                raise DivergenceError(told if told.startswith(stage.title) else f"{stage.title}: {told}") from problem
             self._state, self.place = outcome.state, outcome.place
             if not outcome.finished:
                 return False
@@ -167,7 +165,7 @@ class Course:
                 rows, held_out = self.net.up(rows), None if held_out is None else self.net.up(held_out)
             learner = self.plan.learner(self.lessons.units, self.lessons.classes)
             return learner.measure(self._state, rows, held_out, self.lessons.labelled_sample, stage.title)
-        state: FineTuningState = self._state
+        state: DescentState = self._state
         check_finite(state.network, stage.title)
         if self.lessons.labelled_sample is None:
             return TuningInfo(math.nan, math.nan)

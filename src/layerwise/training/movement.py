@@ -34,8 +34,10 @@ __all__ = [
     "clip",
     "first_movement",
     "follow",
+    "from_tree",
     "move_along",
     "set_rate",
+    "to_tree",
     "whole_gradient",
 ]
 
@@ -151,19 +153,36 @@ def set_rate(movement: TorchMovement, rate: float) -> float:
 
 
 def first_movement(
-    parameters: list[torch.nn.Parameter],
+    parameters: list[torch.nn.Parameter] | list[dict[str, Any]],
     optimiser: str | type[Optimizer],
     rate: float,
     options: Mapping[str, Any] | None,
     schedule: TorchSchedule | None,
+    fused: bool = False,
 ) -> TorchMovement:
-    """An optimiser over parameters, and its schedule."""
+    """An optimiser over parameters, or groups of them, and its schedule; fused where it can be and is asked for."""
     kind = _kind(optimiser)
     given = dict(options or {})
     if "fused" in inspect.signature(kind).parameters:
-        given["fused"] = False
+        given["fused"] = fused
     made = cast(Callable[..., Optimizer], kind)(parameters, lr=rate, **given)
     return TorchMovement(made, None if schedule is None else schedule(made))
+
+
+def to_tree(movement: TorchMovement) -> dict[str, Any]:
+    """What an optimiser and its schedule keep, as plain containers of tensors and numbers."""
+    schedule = movement.schedule
+    return {
+        "optimiser": movement.optimiser.state_dict(),
+        "schedule": None if schedule is None else schedule.state_dict(),
+    }
+
+
+def from_tree(movement: TorchMovement, tree: Mapping[str, Any]) -> None:
+    """Give an optimiser and its schedule back what they kept."""
+    movement.optimiser.load_state_dict(tree["optimiser"])
+    if movement.schedule is not None:
+        movement.schedule.load_state_dict(tree["schedule"])
 
 
 def check_optimiser(

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Literal
 
 from layerwise.errors import OptionError
 from layerwise.training.contrastive import ContrastiveLearning
-from layerwise.training.fine_tuning import FineTuning
+from layerwise.training.gradient_descent import GradientDescent
 from layerwise.training.pretraining import GreedyPretraining
+from layerwise.training.schedules import Linear
 
 __all__ = ["Plan"]
 
@@ -82,6 +83,11 @@ class Plan:
         """The same; what visible units are made from is said by the plan itself."""
         return self.pretraining()
 
-    def fine_tuning(self, steps: int) -> FineTuning:
-        """How the unrolled network is trained."""
-        return FineTuning(steps, self.fine_tune_learning_rate, self.fine_tune_weight_decay, self.dropout)
+    def fine_tuning(self, steps: int) -> GradientDescent:
+        """How the unrolled network is trained: AdamW with a learning rate that reaches zero after so many steps."""
+        return GradientDescent(
+            learning_rate=self.fine_tune_learning_rate,
+            schedule=Linear(steps),
+            weight_decay=self.fine_tune_weight_decay,
+            dropout=self.dropout,
+        )

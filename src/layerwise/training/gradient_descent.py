@@ -1,0 +1,257 @@
+r"""Gradient descent: the parameters of a network follow the gradient of one minibatch's loss after another.
+
+Backpropagation is torch's, and so are the optimisers [1]_. What is drawn on the way, dropout [2]_ and corruption [3]_,
+comes from the run's own stream, so that a resumed run goes on to the same bits.
+
+References
+----------
+.. [1] D. E. Rumelhart, G. E. Hinton, R. J. Williams (1986). Learning representations by back-propagating errors.
+   Nature 323.
+.. [2] N. Srivastava et al. (2014). Dropout: a simple way to prevent neural networks from overfitting. JMLR 15.
+.. [3] P. Vincent, H. Larochelle, Y. Bengio, P.-A. Manzagol (2008). Extracting and composing robust features with
+   denoising autoencoders. ICML.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from layerwise import kernels
+from layerwise.data.batches import Batch
+from layerwise.errors import DataError, DivergenceError, OptionError
+from layerwise.networks.layers import layers_of, scores
+from layerwise.networks.loss import Loss, Targets
+from layerwise.networks.losses import CrossEntropy
+from layerwise.randomness import RandomStream
+from layerwise.shapes import Scalar
+from layerwise.training import movement
+from layerwise.training.averaging import average_in
+from layerwise.training.penalties import limit_norms
+from layerwise.training.ranges import not_negative, positive, share
+from layerwise.training.schedules import Schedule
+
+__all__ = ["Corruption", "DescentInfo", "DescentState", "GradientDescent", "Penalty"]
+
+Aim = Literal["labels", "targets", "values"]
+Corruption = Callable[[Tensor, RandomStream, int], Tensor]
+"""From rows, a stream and the global number of the first row to what the network is shown of them."""
+Penalty = Callable[[nn.Sequential, Tensor], Scalar]
+"""From a network and the rows that it is shown to what is added to their loss."""
+
+
+@dataclass(frozen=True)
+class DescentState:
+    """All that the next step needs. Network, optimiser and running mean are moved in place."""
+
+    network: nn.Sequential
+    movement: movement.TorchMovement
+    average: dict[str, Tensor]
+    """Running mean of each parameter; empty where none is asked for."""
+    steps_done: int
+    random: RandomStream
+
+
+@dataclass(frozen=True)
+class DescentInfo:
+    """What one step saw, before it moved anything."""
+
+    scores: Tensor
+    targets: Tensor
+    loss: Tensor
+    """Mean over the rows, penalties left out."""
+
+
+@dataclass(frozen=True)
+class GradientDescent:
+    """Descent of any ``torch.nn.Sequential`` by any of torch's optimisers.
+
+    Parameters
+    ----------
+    loss : Loss
+    aim : {"labels", "targets", "values"}
+        What of a minibatch the loss compares the scores with: its labels, its targets, or the rows themselves as they
+        were before corruption, which is how an autoencoder learns.
+    optimiser : str or class of torch.optim
+    optimiser_options : mapping, optional
+        What the optimiser is made with, learning rate and weight decay left out.
+    learning_rate : float
+    schedule : callable, optional
+        From the number of steps done to a factor of the learning rate; see :mod:`layerwise.training.schedules`.
+    torch_schedule : callable, optional
+        From an optimiser to one of ``torch.optim.lr_scheduler``, asked once a step.
+    weight_decay : float
+        As the optimiser understands it, on weights alone and not on biases.
+    dropout, input_dropout : float
+        Share of each hidden layer's units, and of the inputs, that is silenced in a step, the others being scaled up.
+    corruption : callable, optional
+        What is done to rows before the network is shown them.
+    penalty : callable, optional
+        What is added to the loss.
+    max_norm : float, optional
+        Largest norm of the weights into one unit.
+    clip_norm : float, optional
+        Largest norm of the whole gradient.
+    averaging : float
+        Memory of the running mean of the parameters, 0 for none; see :mod:`layerwise.training.averaging`.
+    """
+
+    loss: Loss = field(default_factory=CrossEntropy)
+    aim: Aim = "labels"
+    optimiser: str | type[Optimizer] = "adamw"
+    optimiser_options: Mapping[str, Any] | None = None
+    learning_rate: float = 1e-3
+    schedule: Schedule | None = None
+    torch_schedule: movement.TorchSchedule | None = None
+    weight_decay: float = 0.0
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+    corruption: Corruption | None = None
+    penalty: Penalty | None = None
+    max_norm: float | None = None
+    clip_norm: float | None = None
+    averaging: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.aim not in ("labels", "targets", "values"):
+            raise OptionError("aim", self.aim, "must be 'labels', 'targets' or 'values'")
+        positive("learning_rate", self.learning_rate, "start with 0.001")
+        not_negative("weight_decay", self.weight_decay)
+        share("dropout", self.dropout)
+        share("input_dropout", self.input_dropout)
+        positive("max_norm", self.max_norm)
+        positive("clip_norm", self.clip_norm)
+        share("averaging", self.averaging, "start with 0.999")
+        movement.check_optimiser(self.optimiser, self._made_with(), self.torch_schedule, self.schedule)
+
+    def _made_with(self) -> dict[str, Any]:
+        decay = {"weight_decay": self.weight_decay} if self.weight_decay else {}
+        return {**(self.optimiser_options or {}), **decay}
+
+    def init(self, network: nn.Sequential, random: RandomStream) -> DescentState:
+        """The first State."""
+        average = {name: p.detach().clone() for name, p in network.named_parameters()} if self.averaging else {}
+        return DescentState(network, self._movement(network), average, 0, random)
+
+    def _movement(self, network: nn.Sequential) -> movement.TorchMovement:
+        weights = [parameter for parameter in network.parameters() if parameter.requires_grad and parameter.dim() > 1]
+        biases = [parameter for parameter in network.parameters() if parameter.requires_grad and parameter.dim() <= 1]
+        groups: list[dict[str, Any]] = [{"params": some} for some in (weights, biases) if some]
+        if self.weight_decay and biases:
+            groups[-1]["weight_decay"] = 0.0
+        fused = all(p.device.type in ("cpu", "cuda") and p.is_contiguous() for p in network.parameters())
+        made = self.optimiser, self.learning_rate, self._made_with(), self.torch_schedule
+        return movement.first_movement(groups, *made, fused=fused)
+
+    def step(self, state: DescentState, batch: Batch) -> tuple[DescentState, DescentInfo]:
+        """Do one minibatch; a batch norm's running means move, too.
+
+        Raises
+        ------
+        DataError
+            The minibatch has not what the loss compares with.
+        DivergenceError
+            The loss is not finite any more: nothing was moved in this step.
+        """
+        network, random, row = state.network, state.random, batch.first_row
+        targets = self._targets(batch)
+        factor = 1.0 if self.schedule is None else self.schedule(state.steps_done)
+        movement.set_rate(state.movement, self.learning_rate * factor)
+        network.train()
+        shown = batch.values if self.corruption is None else self.corruption(batch.values, random, row)
+        found = self._scores(network, shown, random, row)
+        loss = self.loss.value(found, targets, batch.weights)
+        whole = loss if self.penalty is None else loss + self.penalty(network, shown)
+        if not math.isfinite(whole.item()):
+            raise DivergenceError(_trouble(network, shown, state.steps_done + 1, whole.item()))
+
+        optimiser = state.movement.optimiser
+        optimiser.zero_grad(set_to_none=True)
+        whole.backward()
+        if self.clip_norm is not None:
+            nn.utils.clip_grad_norm_(network.parameters(), self.clip_norm)
+        optimiser.step()
+        if state.movement.schedule is not None:
+            state.movement.schedule.step()
+        done = state.steps_done + 1
+        with torch.no_grad():
+            if self.max_norm is not None:
+                for parameter in network.parameters():
+                    if parameter.dim() > 1:
+                        limit_norms(parameter.flatten(1).T, self.max_norm)
+            if self.averaging:
+                average_in(state.average, network, self.averaging, done)
+        return replace(state, steps_done=done), DescentInfo(found.detach(), targets, loss.detach())
+
+    def _targets(self, batch: Batch) -> Targets:
+        if self.aim == "values":
+            return batch.values
+        if self.aim == "targets":
+            if batch.targets is None:
+                raise DataError("targets", None, "every row needs a target", "give a stream with targets")
+            return batch.targets
+        if batch.labels is None or bool((batch.labels < 0).any()):
+            received = None if batch.labels is None else "-1, a row without one"
+            raise DataError("labels", received, "every row needs a label", "give labelled rows only")
+        return batch.labels
+
+    def _scores(self, network: nn.Sequential, x: Tensor, random: RandomStream, first_row: int) -> Tensor:
+        if not (self.dropout or self.input_dropout):
+            return scores(network, x, self.loss.link)
+        *hidden, last = layers_of(network)
+        x = _silenced(x, self.input_dropout, random, first_row)
+        for layer in hidden:
+            x = layer(x)
+            # A layer without an activation is half of one: of a batch norm and what follows it, or a linear code.
+            if layer.activation.name != "identity":
+                x = _silenced(x, self.dropout, random, first_row)
+        return last.pre_activation(x) if last.activation.name == self.loss.link else last(x)
+
+    def to_tree(self, state: DescentState) -> dict[str, Any]:
+        """The State as plain containers of tensors and numbers, for a checkpoint."""
+        return {
+            "network": dict(state.network.state_dict()),
+            "movement": movement.to_tree(state.movement),
+            "average": state.average,
+            "steps_done": state.steps_done,
+            "random": [state.random.seed, state.random.position],
+        }
+
+    def from_tree(self, network: nn.Sequential, tree: dict[str, Any]) -> DescentState:
+        """The State again: ``network`` is overwritten with the saved parameters."""
+        network.load_state_dict(tree["network"])
+        state = self.init(network, RandomStream(*tree["random"]))
+        movement.from_tree(state.movement, tree["movement"])
+        for name, value in state.average.items():
+            value.copy_(tree["average"][name])
+        return replace(state, steps_done=int(tree["steps_done"]))
+
+
+def _silenced(x: Tensor, share_of_units: float, random: RandomStream, first_row: int) -> Tensor:
+    """Rows with a share of their units at zero and the others scaled up, so that their mean stays."""
+    if not share_of_units:
+        return x
+    rows, units = len(x), math.prod(x.shape[1:])
+    kept = kernels.uniform(rows, units, random, first_row, x.device).reshape(x.shape) >= share_of_units
+    return x * kept.to(x) / (1.0 - share_of_units)
+
+
+@torch.no_grad()
+def _trouble(network: nn.Sequential, x: Tensor, step: int, loss: float) -> str:
+    """Where a loss that is not finite comes from."""
+    where, largest = "", 0.0
+    for layer in layers_of(network):
+        wrong = [name for name, p in layer.transform.named_parameters() if not bool(p.isfinite().all())]
+        x = layer(x)
+        if wrong or not bool(x.isfinite().all()):
+            where = f"layer {layer.name!r}, whose {wrong[0] if wrong else 'values'} left the finite numbers first"
+            break
+        largest = max(largest, float(x.abs().max()))
+    where = where or f"all layers give finite values, of up to {largest:.2g}"
+    return f"step {step}: the loss is {loss} ({where}); lower the learning rate, or clip the gradient"
