@@ -465,7 +465,7 @@ def test_what_rows_and_labels_cannot_be_is_said(plain: DBN, labelled: DBN) -> No
 def test_a_gpu_learns_the_same() -> None:
     X, y = pairs(200), parity(pairs(200))
     X[3, 1] = np.nan
-    made = {"hidden": (4, 4), "labels": True, "epochs": 5, "up_down_epochs": 2, "random_state": 0}
+    made: dict[str, Any] = {"hidden": (4, 4), "labels": True, "epochs": 5, "up_down_epochs": 2, "random_state": 0}
     gpu, cpu = (DBN(**made, device=device).fit(X, y) for device in ("cuda", "cpu"))
     assert gpu.net_.top.weights.device.type == "cpu"
     assert gpu.score(states()) == pytest.approx(cpu.score(states()), abs=0.05)

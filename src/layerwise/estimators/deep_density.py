@@ -34,7 +34,7 @@ def _has_label_units(estimator: Any) -> bool:
     return bool(estimator.labels)
 
 
-with_labels = cast(Any, metaestimators).available_if(_has_label_units)
+_with_labels = cast(Any, metaestimators).available_if(_has_label_units)
 
 
 class DeepDensityEstimator(NetworkEstimator):
@@ -184,7 +184,7 @@ class DeepDensityEstimator(NetworkEstimator):
         drawn = self.net_.sample(count, stream_from(random_state), steps, label=labels, drawn=True)
         return self._coding.restore(drawn, precision=self._precision)
 
-    @with_labels
+    @_with_labels
     def predict_proba(self, X: object) -> Floats:
         """Probability of each class: exactly at the top, given the means that rows are carried up to.
 
@@ -201,7 +201,7 @@ class DeepDensityEstimator(NetworkEstimator):
         net = as_precision(self.net_, rows.dtype)
         return self._carried(rows, len(self.classes_), lambda v: net.class_log_probabilities(v).exp())
 
-    @with_labels
+    @_with_labels
     def predict(self, X: object) -> npt.NDArray[Any]:
         """Most probable class of each row.
 
