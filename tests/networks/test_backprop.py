@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.utils.parametrizations import weight_norm
 
 from layerwise.networks import (
     CrossEntropy,
@@ -137,6 +138,26 @@ def test_every_residual_is_autograds(activation: str, name: str) -> None:
         assert torch.allclose(sweep.residuals[at.name], expected, rtol=1e-9, atol=1e-12)
 
 
+class Doubled(nn.Linear):
+    def forward(self, input: Tensor) -> Tensor:
+        return 2 * super().forward(input)
+
+
+class Transposed(nn.Module):
+    def __init__(self, other: nn.Linear) -> None:
+        super().__init__()
+        self.other = (other,)
+        self.bias = nn.Parameter(torch.zeros(other.in_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.linear(x, self.other[0].weight.T, self.bias)
+
+
+def tied_network() -> nn.Sequential:
+    encoder = nn.Linear(IN, 2)
+    return nn.Sequential(encoder, nn.Tanh(), Transposed(encoder), nn.Sigmoid(), nn.Linear(IN, OUT))
+
+
 same = nn.Linear(IN, IN)
 STACKS: dict[str, Callable[[], nn.Sequential]] = {
     "plain": lambda: nn.Sequential(nn.Linear(IN, 4), nn.ReLU(inplace=True), nn.Linear(4, OUT)),
@@ -151,6 +172,12 @@ STACKS: dict[str, Callable[[], nn.Sequential]] = {
         nn.Linear(IN, 16), nn.Unflatten(1, (1, 4, 4)), nn.Conv2d(1, 2, 3), nn.Tanh(), nn.MaxPool2d(2), nn.Flatten(),
         nn.Linear(2, OUT),
     ),
+    "one map for each of two parts": lambda: nn.Sequential(
+        nn.Linear(IN, 6), nn.Unflatten(1, (2, 3)), nn.Linear(3, 2), nn.Tanh(), nn.Flatten(), nn.Linear(4, OUT)
+    ),
+    "weight norm": lambda: nn.Sequential(weight_norm(nn.Linear(IN, 4)), nn.Tanh(), nn.Linear(4, OUT)),
+    "a decoder with the encoder's weights": lambda: tied_network(),
+    "a linear map that is more": lambda: nn.Sequential(Doubled(IN, 4), nn.Tanh(), nn.Linear(4, OUT)),
     "softmax by site": lambda: nn.Sequential(
         nn.Linear(IN, 6), nn.Unflatten(1, (2, 3)), nn.Softmax(dim=2), nn.Flatten(), nn.Linear(6, OUT)
     ),

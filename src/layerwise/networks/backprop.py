@@ -24,7 +24,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from layerwise.networks.layers import Layer, LayerValues, layers_of
+from layerwise.networks.dense import Dense
+from layerwise.networks.layers import LayerValues, layers_of
 from layerwise.networks.loss import Loss, Targets
 from layerwise.shapes import Scalar
 
@@ -96,8 +97,9 @@ def backprop(network: nn.Sequential, x: Tensor, loss: Loss, targets: Targets, we
     scores = values[last.name].pre_activation if reads_inside else x
     of_output = loss.derivative(scores, targets, weights)
 
-    names = {id(parameter): name for name, parameter in network.named_parameters()}
-    gradients = {name: torch.zeros_like(parameter) for name, parameter in network.named_parameters()}
+    named = dict(network.named_parameters())
+    names = {id(parameter): name for name, parameter in named.items()}
+    gradients = {name: torch.zeros_like(parameter) for name, parameter in named.items()}
     residuals: dict[str, Tensor] = {}
     for layer in reversed(layers):
         at = values[layer.name]
@@ -106,7 +108,10 @@ def backprop(network: nn.Sequential, x: Tensor, loss: Loss, targets: Targets, we
         else:
             residual = layer.activation.pull_back(at.pre_activation, of_output)
         residuals[layer.name] = residual
-        of_output, of_parameters = _through(layer, at.input, residual, traces.get(layer.name))
+        if layer.dense is not None:
+            of_output, of_parameters = _through_dense(layer.dense, at.input, residual)
+        else:
+            of_output, of_parameters = _through_traced(*traces[layer.name], residual, list(named.values()))
         for parameter, gradient in of_parameters:
             # A layer that stands in two places learns from both.
             gradients[names[id(parameter)]] += gradient
@@ -114,19 +119,23 @@ def backprop(network: nn.Sequential, x: Tensor, loss: Loss, targets: Targets, we
     return Sweep(loss.value(scores, targets, weights), values, in_order, gradients, of_output)
 
 
-def _through(
-    layer: Layer, below: Tensor, residual: Tensor, trace: tuple[Tensor, Tensor] | None
-) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-    """The derivative by what a layer took in, and by each of its parameters."""
-    dense = layer.dense
-    if dense is not None:
-        of_parameters: list[tuple[Tensor, Tensor]] = [(dense.weight, residual.T @ below)]
-        bias: Tensor | None = dense.bias
-        if bias is not None:
-            of_parameters.append((bias, residual.sum(0)))
-        return residual @ dense.weight, of_parameters
-    assert trace is not None
-    start, z = trace
-    learned = [parameter for parameter in layer.transform.parameters() if parameter.requires_grad]
-    of_start, *of_learned = torch.autograd.grad(z, [start, *learned], residual)
+Through = tuple[Tensor, list[tuple[Tensor, Tensor]]]
+"""The derivative by what a layer took in, and by parameters: each with its own."""
+
+
+def _through_dense(dense: nn.Linear | Dense, below: Tensor, residual: Tensor) -> Through:
+    each_below, each = below.flatten(0, -2), residual.flatten(0, -2)
+    of_parameters: list[tuple[Tensor, Tensor]] = [(dense.weight, each.T @ each_below)]
+    bias: Tensor | None = dense.bias
+    if bias is not None:
+        of_parameters.append((bias, each.sum(0)))
+    return residual @ dense.weight, of_parameters
+
+
+def _through_traced(start: Tensor, z: Tensor, residual: Tensor, parameters: list[nn.Parameter]) -> Through:
+    """Through any module, which may use parameters of others: a tied decoder does."""
+    learned = [parameter for parameter in parameters if parameter.requires_grad]
+    of_start, *of_learned = torch.autograd.grad(
+        z, [start, *learned], residual, allow_unused=True, materialize_grads=True
+    )
     return of_start, list(zip(learned, of_learned, strict=True))

@@ -122,7 +122,7 @@ def initialise(module: nn.Module, name: str, random: RandomStream, gain: float |
     ----------
     module : torch.nn.Module
         A network or a layer. All with weights of two axes or more, such as dense and convolutional ones, are drawn for,
-        in their order; what has a vector of weights, such as a batch norm, is left as it is.
+        in their order; what has a vector of weights, such as a batch norm, or another's is left as it is.
     name : str
         See the table above.
     random : RandomStream
@@ -151,7 +151,7 @@ def initialise(module: nn.Module, name: str, random: RandomStream, gain: float |
         raise OptionError("gain", gain, "must be a positive number", "leave it out for the usual one")
     for layer in module.modules():
         weight, bias = getattr(layer, "weight", None), getattr(layer, "bias", None)
-        if not isinstance(weight, Tensor) or weight.ndim < 2:
+        if not isinstance(weight, nn.Parameter) or weight.ndim < 2:
             continue
         scale = gain * scheme.scale(weight[0].numel(), weight[:, 0].numel())
         weight.copy_((scheme.draw(weight.flatten(1), random) * scale).reshape(weight.shape))

@@ -40,8 +40,11 @@ class Layer:
 
     @property
     def dense(self) -> nn.Linear | Dense | None:
-        """The transform, if it is a linear map with a shift."""
-        return self.transform if isinstance(self.transform, nn.Linear | Dense) else None
+        """The transform, if it is a linear map with weights of its own and nothing else."""
+        kind = type(self.transform)  # whoever derives a layer from these may compute something else
+        if (kind is Dense or kind is nn.Linear) and isinstance(self.transform.weight, nn.Parameter):
+            return cast(Dense | nn.Linear, self.transform)
+        return None
 
     def check(self, x: Tensor) -> None:
         """Whether rows have as many values as a linear map takes.
@@ -156,9 +159,13 @@ def scores(network: nn.Sequential, x: Tensor, link: str) -> Tensor:
     -------
     Tensor of shape (batch, out)
     """
-    *below, last = layers_of(network)
-    if last.activation.name != link:
+    last: nn.Module = network
+    while isinstance(last, nn.Sequential):
+        last = last[-1]
+    activation = last.activation if isinstance(last, Dense) else activation_of(last)
+    if activation is None or activation.name != link:
         return network(x)
+    *below, top = layers_of(network)
     for layer in below:
         x = layer(x)
-    return last.pre_activation(x)
+    return top.pre_activation(x)

@@ -168,10 +168,11 @@ class CrossEntropy(Loss):
             super()._check(z, targets)
         elif len(targets) != len(z):
             raise DataError("targets", tuple(targets.shape), f"must be one label a row, {len(z)} of them")
-        elif bool(((targets < 0) | (targets >= z.shape[1])).any()):
-            span = f"{int(targets.min())} to {int(targets.max())}"
-            remedy = "leave rows without a label out"
-            raise DataError("targets", span, f"labels must be from 0 to {z.shape[1] - 1}, one an output", remedy)
+        else:
+            least, most = (int(label) for label in targets.aminmax())
+            if least < 0 or most >= z.shape[1]:
+                rule = f"labels must be from 0 to {z.shape[1] - 1}, one an output"
+                raise DataError("targets", f"{least} to {most}", rule, "leave rows without a label out")
         if self.class_weights is not None and len(self.class_weights) != z.shape[1]:
             raise OptionError("class_weights", self.class_weights, f"must be one a class, {z.shape[1]} of them")
 
