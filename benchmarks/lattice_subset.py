@@ -1,11 +1,11 @@
-"""Which folds were counted where somebody computed P_nat over some of them only, told from the figures themselves.
+r"""Which folds were counted where somebody computed P_nat over some of them only, told from the figures themselves.
 
     LAYERWISE_DATA=FOLDER python benchmarks/lattice_subset.py        a minute
 
 The published sequences come with a P_nat over about 10,000 of the 103,346 folds; which ones is not published with them.
 But each figure is an equation that is linear in who was counted,
 
-.. math:: 1 / P_{nat}(a) - 1 = \\sum_{S \\neq S_{nat}} x_S\\, e^{E(a, S_{nat}) - E(a, S)}, \\qquad 0 \\le x_S \\le 1,
+.. math:: 1 / P_{nat}(a) - 1 = \sum_{S \neq S_{nat}} x_S\, e^{E(a, S_{nat}) - E(a, S)}, \qquad 0 \le x_S \le 1,
 
 and there are more sequences than folds that matter. If least squares gives figures of other sequences again, and an x
 of nothing but zeros and ones, then energies, native fold and temperature are those of the authors.
