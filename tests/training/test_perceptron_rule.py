@@ -14,7 +14,7 @@ from layerwise.randomness import RandomStream
 from layerwise.training.perceptron_epochs import Patience, Trained, learn
 from layerwise.training.perceptron_rule import PerceptronLearning
 from layerwise.training.perceptron_state import SignedRows, answers, signed
-from layerwise.training.separability import separability
+from layerwise.training.separation import separability
 
 Rows = npt.NDArray[np.float64]
 PATIENCE, FOREVER = Patience(), Patience(least=None)

@@ -22,7 +22,7 @@ from layerwise.estimators.perceptron_rows import first_weights, hold_out, told_c
 from layerwise.training.perceptron_epochs import Patience, Trained, learn
 from layerwise.training.perceptron_rule import PerceptronLearning
 from layerwise.training.perceptron_state import PerceptronInfo, PerceptronState
-from layerwise.training.separability import Separability, separability
+from layerwise.training.separation import Separability, separability
 
 __all__ = ["Perceptron"]
 

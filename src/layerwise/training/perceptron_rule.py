@@ -7,7 +7,7 @@ A neuron answers :math:`a = w \cdot x + b` and stands for the class :math:`y = 1
 
 * Rosenblatt's rule [1]_: :math:`s = \eta y` after a mistake, :math:`y a \le 0`, and 0 otherwise. Where a hyperplane
   separates the classes with margin :math:`\gamma`, it makes at most :math:`(R / \gamma)^2` mistakes [2]_; see
-  :mod:`layerwise.training.separability`.
+  :mod:`layerwise.training.separation`.
 * The delta rule of Widrow and Hoff [3]_ [4]_: :math:`s = \eta\,(y - a) / (\lVert x \rVert^2 + 1)`, a step down the
   gradient of :math:`(y - a)^2 / 2` that corrects the share :math:`\eta` of the error,
   whatever the scale of the columns.

@@ -126,7 +126,7 @@ def widest_plane(values: Values, signs: Floats, start: Plane, bias: float | None
     plane : Plane
         ``start`` itself where rounding leaves nothing better.
     shares : ndarray of shape (rows,)
-        With the sum 1 in either class.
+        With the sum 1 in either class, if the intercept costs nothing.
     """
     from scipy.optimize import nnls
 
@@ -134,15 +134,24 @@ def widest_plane(values: Values, signs: Floats, start: Plane, bias: float | None
     best, best_margin = start, relative_margin(values, signs, start, bias)
     near = proven_margins(values, signs, start)
     chosen = np.argsort(near)[: values.shape[1] + 50]
-    shares = np.zeros(len(signs))
+    shares, unit = np.zeros(len(signs)), best_margin  # least squares are best where the margin is about one
+    for side in (-1, 1):  # any two rows bound the margin
+        shares[np.flatnonzero(signs == side)[near[signs == side].argmin()]] = 1
     while True:
         rows = dense(values, chosen) - shift
         reach = float(np.abs(rows).max()) or 1.0
         entry = bias if bias is not None else FREE * reach
-        sided = signs[chosen, None] * np.column_stack([rows, np.full(len(rows), entry)]) / max(best_margin, 1e-300)
-        solution, _ = cast(Any, nnls)(
-            np.vstack([sided.T, np.ones(len(rows))]), np.append(np.zeros(sided.shape[1]), 1.0)
-        )
+        sided = signs[chosen, None] * np.column_stack([rows, np.full(len(rows), entry)]) / max(unit, 1e-300)
+        target = np.append(np.zeros(sided.shape[1]), 1.0)
+        try:
+            solution, _ = cast(Any, nnls)(np.vstack([sided.T, np.ones(len(rows))]), target, maxiter=30 * len(rows))
+        except RuntimeError:  # it goes round in circles: what was found before stands
+            break
+        if not solution.any():  # lost to rounding
+            if unit > reach:
+                break
+            unit *= 1024
+            continue
         found: Floats = sided.T @ solution
         weights = found[:-1]
         intercept = float(found[-1] * entry - shift @ weights)
@@ -155,11 +164,12 @@ def widest_plane(values: Values, signs: Floats, start: Plane, bias: float | None
         margins = signs * (cast(Any, values) @ weights + intercept)
         least = float(margins[chosen].min())
         outside = np.setdiff1d(np.flatnonzero(margins < least - NEAR_ENOUGH * abs(least)), chosen)
-        if not len(outside):
+        if not len(outside) and best_margin <= 2 * unit:
             break
+        unit = max(unit, best_margin)
         chosen = np.concatenate([chosen, outside[np.argsort(margins[outside])][: len(chosen)]])
-    for side in (-1, 1):
-        shares[signs == side] /= shares[signs == side].sum()
+    for side in (-1, 1):  # where the intercept has a price, the rows of one class alone may decide
+        shares[signs == side] /= shares[signs == side].sum() or 1.0
     return best, shares
 
 

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from layerwise.errors import DataError
 from layerwise.training.exact_shares import exact_shares
-from layerwise.training.separability import Separability, separability
+from layerwise.training.separation import Separability, separability
 
 CORNERS = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
 ROUNDING = 2.0**-52
