@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from layerwise.errors import OptionError
-from layerwise.networks import Autoencoder, BinaryCrossEntropy, Dense, backprop
+from layerwise.networks import Autoencoder, BinaryCrossEntropy, Dense, backpropagate
 from layerwise.randomness import RandomStream
 
 X = torch.rand(7, 6, generator=torch.Generator().manual_seed(0))
@@ -52,7 +52,7 @@ def test_a_tied_decoder_is_the_encoders_transpose_also_after_a_step_and_in_a_cop
 def test_backpropagation_written_out_is_autograds(tied: bool) -> None:
     network = autoencoder(tied).double()
     x = X.double()
-    sweep = backprop(network, x, BinaryCrossEntropy(), x)
+    sweep = backpropagate(network, x, BinaryCrossEntropy(), x)
     loss = nn.functional.binary_cross_entropy(network(x), x, reduction="none").sum(1).mean()
     loss.backward()
     assert torch.allclose(sweep.loss, loss.detach())

@@ -20,7 +20,7 @@ from layerwise.networks import (
     Network,
     Squared,
     Sweep,
-    backprop,
+    backpropagate,
     gradient_flow,
     initialise,
     loss_named,
@@ -78,7 +78,7 @@ def by_autograd(network: nn.Sequential, sweep: Sweep, loss: Loss, targets: Tenso
 
 
 def assert_equal_to_autograd(network: nn.Sequential, loss: Loss, targets: Tensor) -> Sweep:
-    sweep = backprop(network, X, loss, targets, WEIGHTS)
+    sweep = backpropagate(network, X, loss, targets, WEIGHTS)
     expected = by_autograd(network, sweep, loss, targets)
     assert set(sweep.gradients) == set(expected) - {""}
     for name, gradient in {"": sweep.input_residual, **sweep.gradients}.items():
@@ -127,7 +127,7 @@ def test_so_it_is_under_an_activation_of_the_output(output: str, name: str) -> N
 @pytest.mark.parametrize("name", ["squared", "cross_entropy"])
 def test_every_residual_is_autograds(activation: str, name: str) -> None:
     network, (loss, targets) = network_of(activation), LOSS[name]
-    sweep = backprop(network, X, loss, targets, WEIGHTS)
+    sweep = backpropagate(network, X, loss, targets, WEIGHTS)
     for place, at in enumerate(network.layers):
         z = sweep.values[at.name].pre_activation.clone().requires_grad_()
         a = at.activation.value(z)
@@ -190,7 +190,7 @@ def test_a_users_own_network_is_swept_and_left_as_it_was(stack: str, name: str) 
     network = STACKS[stack]()
     random_parameters(network)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    backprop(network, X, *LOSS[name], WEIGHTS)
+    backpropagate(network, X, *LOSS[name], WEIGHTS)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
     assert_equal_to_autograd(network, *LOSS[name])
@@ -200,7 +200,7 @@ def test_the_sweep_goes_down_hill() -> None:
     network, (loss, targets) = network_of("tanh"), LOSS["cross_entropy"]
     losses = []
     for _ in range(20):
-        sweep = backprop(network, X, loss, targets)
+        sweep = backpropagate(network, X, loss, targets)
         losses.append(float(sweep.loss))
         for name, parameter in network.named_parameters():
             parameter.data -= 0.05 * sweep.gradients[name]
@@ -210,7 +210,7 @@ def test_the_sweep_goes_down_hill() -> None:
 def test_the_profile_is_what_it_is_called() -> None:
     network, (loss, targets) = network_of("tanh"), LOSS["squared"]
     before = {name: value.detach().clone() for name, value in network.named_parameters()}
-    sweep = backprop(network, X, loss, targets)
+    sweep = backpropagate(network, X, loss, targets)
     for name, parameter in network.named_parameters():
         parameter.data -= 0.1 * sweep.gradients[name]
     flow = gradient_flow(network, sweep, before, share=0.3)
@@ -228,16 +228,25 @@ def test_the_profile_is_what_it_is_called() -> None:
 
 def backprop_of_row(parameters: dict[str, Tensor], network: Network, row: int) -> dict[str, Tensor]:
     network.load_state_dict(parameters)
-    return backprop(network, X[row : row + 1], Squared(), REAL[row : row + 1]).residuals
+    return backpropagate(network, X[row : row + 1], Squared(), REAL[row : row + 1]).residuals
 
 
 def test_without_a_step_there_is_no_ratio_and_from_zero_it_is_infinite() -> None:
     network = nn.Sequential(nn.Linear(IN, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Dropout(0.0), nn.Linear(4, OUT)).double()
-    sweep = backprop(network, X, CrossEntropy(), LABELS)
+    sweep = backpropagate(network, X, CrossEntropy(), LABELS)
     assert all(math.isnan(ratio) for ratio in gradient_flow(network, sweep).update_ratio)
     zero = {name: torch.zeros_like(value) for name, value in network.named_parameters()}
     assert gradient_flow(network, sweep, zero).update_ratio == (math.inf,) * 3
     assert gradient_flow(network, sweep).names == ("0", "1", "4")
+
+
+def test_a_layer_with_the_weights_of_another_has_residuals_and_no_weights_in_the_profile() -> None:
+    network = tied_network().double()
+    flow = gradient_flow(network, backpropagate(network, X, Squared(), REAL), dict(network.named_parameters()))
+    assert flow.names == ("0", "2", "4")
+    assert [math.isnan(norm) for norm in flow.gradient_norm] == [False, True, False]
+    assert [math.isnan(ratio) for ratio in flow.update_ratio] == [False, True, False]
+    assert all(norm > 0 for norm in flow.residual_norm)
 
 
 def test_gradients_vanish_in_deep_sigmoid_stacks_and_not_in_rectified_ones() -> None:
@@ -246,7 +255,7 @@ def test_gradients_vanish_in_deep_sigmoid_stacks_and_not_in_rectified_ones() -> 
     for activation, initialisation in (("sigmoid", "glorot_uniform"), ("relu", "he_normal")):
         network = Network.of_sizes((30,) * 9, activation, random=RandomStream(0)).double()
         initialise(network, initialisation, RandomStream(0))
-        flow = gradient_flow(network, backprop(network, x, Squared(), numbers(20, 30, seed=1)))
+        flow = gradient_flow(network, backpropagate(network, x, Squared(), numbers(20, 30, seed=1)))
         ratios[activation] = flow.residual_norm[0] / flow.residual_norm[-1]
     # Each sigmoid layer passes back no more than a quarter of what a matrix of norm 2, about Glorot's, passes on.
     assert ratios["sigmoid"] < 0.5**7

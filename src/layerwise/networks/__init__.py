@@ -1,9 +1,9 @@
 """Deterministic layers and their stacks."""
 
 from layerwise.networks.autoencoder import Autoencoder
-from layerwise.networks.backprop import Sweep, backprop
+from layerwise.networks.backprop import Sweep, backpropagate
 from layerwise.networks.dense import Dense, TiedLinear
-from layerwise.networks.gradient_flow import GradientFlowInfo, gradient_flow
+from layerwise.networks.flow import GradientFlowInfo, gradient_flow
 from layerwise.networks.initialisation import glorot, initialise
 from layerwise.networks.kind_loss import KindLoss
 from layerwise.networks.layers import Layer, LayerValues, layer_values, layers_of, scores
@@ -37,7 +37,7 @@ __all__ = [
     "Squared",
     "Sweep",
     "TiedLinear",
-    "backprop",
+    "backpropagate",
     "glorot",
     "gradient_flow",
     "initialise",

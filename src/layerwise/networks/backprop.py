@@ -29,7 +29,7 @@ from layerwise.networks.layers import LayerValues, layers_of
 from layerwise.networks.loss import Loss, Targets
 from layerwise.shapes import Scalar
 
-__all__ = ["Sweep", "backprop"]
+__all__ = ["Sweep", "backpropagate"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,9 @@ class Sweep:
 
 
 @torch.no_grad()
-def backprop(network: nn.Sequential, x: Tensor, loss: Loss, targets: Targets, weights: Tensor | None = None) -> Sweep:
+def backpropagate(
+    network: nn.Sequential, x: Tensor, loss: Loss, targets: Targets, weights: Tensor | None = None
+) -> Sweep:
     """The gradient of a batch's loss, and every residual on the way.
 
     Nothing is changed: neither parameters nor their ``grad``, nor running means.
@@ -75,7 +77,7 @@ def backprop(network: nn.Sequential, x: Tensor, loss: Loss, targets: Targets, we
     >>> from layerwise.networks import Network, Squared
     >>> from layerwise.randomness import RandomStream
     >>> network = Network.of_sizes((3, 4, 1), "sigmoid", random=RandomStream(0))
-    >>> sweep = backprop(network, torch.ones(5, 3), Squared(), torch.zeros(5, 1))
+    >>> sweep = backpropagate(network, torch.ones(5, 3), Squared(), torch.zeros(5, 1))
     >>> sweep.residuals["hidden1"].shape, sweep.gradients["hidden1.weight"].shape
     (torch.Size([5, 4]), torch.Size([4, 3]))
     """

@@ -22,17 +22,17 @@ __all__ = ["GradientFlowInfo", "gradient_flow"]
 
 @dataclass(frozen=True)
 class GradientFlowInfo:
-    """One number a layer with weights, from the first to the last."""
+    """One number a layer that learns, from the first to the last."""
 
     names: tuple[str, ...]
     gradient_norm: tuple[float, ...]
-    """Length of ∂loss/∂weights."""
+    """Length of ∂loss/∂weights; NaN where a layer uses those of another."""
     residual_norm: tuple[float, ...]
     """Length of a row's residual, ∂(its own loss)/∂pre-activation: the root of the mean square over the rows."""
     saturated: tuple[float, ...]
     """Share of the units, over all rows, whose activation passes back little; 0 where a layer has none."""
     update_ratio: tuple[float, ...]
-    """Length of the last step of the weights over their length before; NaN where no step is known, infinite from 0."""
+    """Length of the last step of the weights over their length before; NaN where it is not known, infinite from 0."""
 
 
 def gradient_flow(
@@ -44,7 +44,7 @@ def gradient_flow(
     ----------
     network : torch.nn.Sequential
     sweep : Sweep
-        What :func:`~layerwise.networks.backprop` computed of the batch.
+        What :func:`~layerwise.networks.backpropagate` computed of the batch.
     before : mapping of str to Tensor, optional
         Copies of the parameters before the last step, by name as in ``named_parameters``.
     share : float
@@ -58,25 +58,28 @@ def gradient_flow(
     Examples
     --------
     >>> import torch
-    >>> from layerwise.networks import Network, Squared, backprop
+    >>> from layerwise.networks import Network, Squared, backpropagate
     >>> from layerwise.randomness import RandomStream
     >>> network = Network.of_sizes((8,) * 7, "sigmoid", initialisation="glorot_uniform", random=RandomStream(0))
-    >>> flow = gradient_flow(network, backprop(network, torch.ones(1, 8), Squared(), torch.ones(1, 8)))
+    >>> flow = gradient_flow(network, backpropagate(network, torch.ones(1, 8), Squared(), torch.ones(1, 8)))
     >>> flow.gradient_norm[0] < 0.01 * flow.gradient_norm[-1]
     True
     """
-    layers = [layer for layer in layers_of(network) if f"{layer.name}.weight" in sweep.gradients]
+    layers = [layer for layer in layers_of(network) if any(True for _ in layer.transform.parameters())]
     parameters = dict(network.named_parameters())
 
+    def gradient_norm(name: str) -> float:
+        return _length(sweep.gradients[name]) if name in parameters else math.nan
+
     def update_ratio(name: str) -> float:
-        if before is None:
+        if before is None or name not in parameters:
             return math.nan
         start = _length(before[name])
         return _length(parameters[name].detach() - before[name]) / start if start else math.inf
 
     return GradientFlowInfo(
         names=tuple(layer.name for layer in layers),
-        gradient_norm=tuple(_length(sweep.gradients[f"{layer.name}.weight"]) for layer in layers),
+        gradient_norm=tuple(gradient_norm(f"{layer.name}.weight") for layer in layers),
         # The residual of the mean over rows is each row's own over their number.
         residual_norm=tuple(_length(r) * math.sqrt(len(r)) for r in (sweep.residuals[layer.name] for layer in layers)),
         saturated=tuple(
