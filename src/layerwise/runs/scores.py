@@ -61,10 +61,10 @@ def logistic_regression(learning: Rows, test: Rows, preparation: Preparation) ->
     """
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
+    from sklearn.pipeline import Pipeline
 
-    filling = SimpleImputer(keep_empty_features=True, copy=False)
-    model: Any = make_pipeline(filling, LogisticRegression(max_iter=_ITERATIONS))
+    filling, classifier = SimpleImputer(keep_empty_features=True, copy=False), LogisticRegression(max_iter=_ITERATIONS)
+    model: Any = Pipeline([("filling", filling), ("classifier", classifier)])
     with warnings.catch_warnings():
         # The last digits of a baseline's weights are not worth a user's attention.
         warnings.simplefilter("ignore")
