@@ -1,0 +1,181 @@
+"""Epochs of gradient descent, measured after each, until nothing gets better; the best or the last good State is kept.
+
+References
+----------
+.. [1] L. Prechelt (1998). Early stopping – but when? Neural networks: tricks of the trade.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from layerwise.data.minibatches import MinibatchStream
+from layerwise.errors import DivergenceError
+from layerwise.training.contrastive_tree import snapshot
+from layerwise.training.gradient_descent import DescentInfo, DescentState, GradientDescent
+from layerwise.training.loop import Place, run
+from layerwise.training.pretraining import check_finite
+
+__all__ = ["Descended", "EpochInfo", "Score", "descend", "finished"]
+
+Score = Callable[[nn.Sequential], float]
+"""From a network, as it is used and not as it is trained, to how good it is: greater is better."""
+
+
+@dataclass(frozen=True)
+class EpochInfo:
+    """What is known of a network after an epoch.
+
+    Parameters
+    ----------
+    loss : float
+        Mean over the rows, each as its minibatch met it: before the step, corrupted and with units dropped.
+    seen, unseen : float
+        How good the network is on training rows and on held-out ones; NaN where that was not measured.
+    """
+
+    loss: float
+    seen: float = math.nan
+    unseen: float = math.nan
+
+
+@dataclass(frozen=True)
+class Descended:
+    """Where a descent came to: the best State on unseen rows where they were measured, the last one otherwise."""
+
+    state: DescentState
+    curve: list[EpochInfo]
+    best_epoch: int
+    """Epochs that the State has behind it; those of the curve may be more."""
+
+
+def descend(
+    trainer: GradientDescent,
+    state: DescentState,
+    stream: MinibatchStream,
+    epochs: int,
+    *,
+    seen: Score | None = None,
+    unseen: Score | None = None,
+    patience: int | None = None,
+    least: float = 0.0,
+    tell: Callable[[int, EpochInfo], None] | None = None,
+    keep: Callable[[Descended], object] | None = None,
+    name: str = "network",
+) -> Descended:
+    """Do up to so many epochs.
+
+    Parameters
+    ----------
+    trainer : GradientDescent
+    state : DescentState
+        Moved in place.
+    stream : MinibatchStream
+    epochs : int
+    seen, unseen : callable, optional
+        Measured after each epoch.
+    patience : int, optional
+        So many epochs in a row may be no better than the best before by more than ``least``: on unseen rows, or by the
+        training loss where there are none. Left out, all epochs are done.
+    least : float
+    tell : callable, optional
+        Shown the number of each epoch, from 0, and its Info.
+    keep : callable, optional
+        Given what was good last, if training diverged after that.
+    name : str
+        How messages call the network.
+
+    Returns
+    -------
+    Descended
+
+    Raises
+    ------
+    DivergenceError
+        The network left the finite numbers.
+    """
+    watch = _Watch(trainer, seen, unseen, patience, least, tell, name)
+    try:
+        outcome = run(trainer, state, stream, epochs, observer=watch, after_epoch=watch.after_epoch)
+    except DivergenceError as problem:
+        good = watch.restore(state.network)
+        if good is not None and keep is not None:
+            keep(good)
+        raise DivergenceError(f"{name}: {problem}") from problem
+    best = watch.restore(state.network) if unseen is not None else None
+    return best or Descended(outcome.state, watch.curve, len(watch.curve))
+
+
+@torch.no_grad()
+def finished(state: DescentState) -> nn.Sequential:
+    """The network as it is used: itself, or one with the running mean of its parameters where that was kept."""
+    network = state.network
+    if state.average:
+        network = copy.deepcopy(network)
+        for name, parameter in network.named_parameters():
+            parameter.copy_(state.average[name])
+    return network.eval()
+
+
+@dataclass
+class _Watch:
+    """Measures after each epoch, keeps what is good and says when it is enough."""
+
+    trainer: GradientDescent
+    seen: Score | None
+    unseen: Score | None
+    patience: int | None
+    least: float
+    tell: Callable[[int, EpochInfo], None] | None
+    name: str
+    curve: list[EpochInfo] = field(default_factory=list[EpochInfo])
+    _total: float = 0.0
+    _rows: int = 0
+    _best: float = -math.inf
+    _idle: int = 0
+    _kept: tuple[dict[str, Any], int] | None = None
+
+    def batch_done(self, place: Place, rows: int, info: object) -> None:
+        """Add up the loss."""
+        assert isinstance(info, DescentInfo)
+        self._total += float(info.loss) * rows
+        self._rows += rows
+
+    @torch.no_grad()
+    def after_epoch(self, state: DescentState, epoch: int) -> DescentState:
+        """Measure and keep; the State goes on as it is."""
+        check_finite(state.network, self.name)
+        loss, self._total, self._rows = self._total / self._rows, 0.0, 0
+        network = finished(state) if self.seen or self.unseen else state.network
+        scores = (math.nan if score is None else score(network) for score in (self.seen, self.unseen))
+        info = EpochInfo(loss, *scores)
+        self.curve.append(info)
+        value = -loss if self.unseen is None else info.unseen
+        self._idle = 0 if value > self._best + self.least else self._idle + 1
+        if value > self._best or self.unseen is None or self._kept is None:
+            self._kept = snapshot(self.trainer.to_tree(state)), epoch + 1
+        self._best = max(self._best, value)
+        if self.tell is not None:
+            self.tell(epoch, info)
+        return state
+
+    def epoch_done(self, epoch: int) -> None:
+        """Nothing is left to do."""
+
+    def wants_to_stop(self) -> bool:
+        """Out of patience."""
+        return self.patience is not None and self._idle >= self.patience
+
+    def restore(self, network: nn.Sequential) -> Descended | None:
+        """What was kept, None if nothing was; the network is overwritten with its parameters."""
+        if self._kept is None:
+            return None
+        tree, epochs = self._kept
+        return Descended(self.trainer.from_tree(network, tree), self.curve, epochs)
