@@ -177,11 +177,12 @@ def table(result: dict[str, Any]) -> str:
             lines.append(f"| {about} | {label} | {figures} | {width} | {told([one['nearest'] for one in seeds], 1)} |")
             about = ""
     lattice = result["families"].get(LATTICE, {"models": {}})["models"]
-    lines += [
-        "",
-        "| lattice proteins | P_nat, all folds: mean | 5 % | median | 95 % | published folds: mean | 5 % |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
+    if lattice:
+        lines += [
+            "",
+            "| lattice proteins | P_nat, all folds: mean | 5 % | median | 95 % | published folds: mean | 5 % |",
+            "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        ]
     for label, seeds in lattice.items():
         over_all, over_some = ([one[over] for one in seeds] for over in ("all folds", "published folds"))
         low, middle, high = (told([one["quantiles"][k] for one in over_all], 3) for k in range(3))
