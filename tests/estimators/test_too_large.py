@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from layerwise import RBM, BernoulliRBM, DBNClassifier, GaussianRBM
+from layerwise import DBN, RBM, BernoulliRBM, ClassRBM, DBNClassifier, GaussianRBM
 from layerwise.errors import OptionError
 
 ROWS = np.random.default_rng(0).random((30, 5))
@@ -33,3 +33,26 @@ def test_chains() -> None:
 def test_stacks(size: int) -> None:
     with pytest.raises(OptionError, match=rf"hidden, batch_size = \[\(4, {size}\), 10\]: needs more memory"):
         DBNClassifier((4, size)).fit(ROWS, CLASSES)
+
+
+QUICK: list[Any] = [
+    RBM(4, n_iter=1),
+    ClassRBM(4, n_iter=1),
+    DBN((4, 3), epochs=1),
+    DBNClassifier((4, 3), epochs=1, fine_tune_epochs=1),
+]
+
+
+@pytest.mark.parametrize("size", [10**12, 10**20])
+@pytest.mark.parametrize("estimator", QUICK, ids=lambda estimator: type(estimator).__name__)
+def test_samples(estimator: Any, size: int) -> None:
+    fitted = estimator.fit(ROWS, CLASSES)
+    with pytest.raises(OptionError, match=rf"n_samples = {size}: needs more memory than there is; draw fewer"):
+        fitted.sample(size, steps=1)
+
+
+@pytest.mark.parametrize("estimator", QUICK[:3], ids=lambda estimator: type(estimator).__name__)
+def test_annealed_chains(estimator: Any) -> None:
+    fitted = estimator.fit(ROWS, CLASSES)
+    with pytest.raises(OptionError, match=r"chains, temperatures = \[1000000000000, 10\]: needs more memory than"):
+        fitted.log_likelihood(ROWS, chains=10**12, temperatures=10, method="ais")

@@ -310,7 +310,7 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
         validation.check_is_fitted(self)
         count = whole_number("n_samples", n_samples, least=1)
         random, steps = stream_from(random_state), whole_number("steps", steps, least=1)
-        with torch.no_grad():
+        with torch.no_grad(), enough_memory({"n_samples": count}, "draw fewer rows at a time"):
             return self.preparation_.restore(self.net_.sample(count, random, steps))
 
     def __sklearn_tags__(self) -> Tags:

@@ -23,6 +23,7 @@ from layerwise.estimators.labels import codes_among
 from layerwise.estimators.options import Seed, Whole, choice, whole_number
 from layerwise.randomness import RandomStream
 from layerwise.training.contrastive import ContrastiveState
+from layerwise.training.memory import enough_memory
 
 __all__ = ["DeepDensityEstimator"]
 
@@ -147,18 +148,19 @@ class DeepDensityEstimator(NetworkEstimator):
         """
         rows = self._read(X, missing=False)
         v = torch.cat([part for _, part in rows.parts()])
-        bound = variational_bound(
-            self.net_,
-            v,
-            None if y is None else self._codes(y, len(v)),
-            draws=whole_number("draws", draws, least=2),
-            posterior=cast(Any, choice("posterior", posterior, "samples", "means")),
-            method=cast(Any, choice("method", method, "auto", "exact", "ais")),
-            chains=whole_number("chains", chains, least=2),
-            temperatures=whole_number("temperatures", temperatures, least=1),
-            random=stream_from(random_state),
-            mean=self._mean,
-        )
+        with enough_memory({"chains": chains, "temperatures": temperatures}, "give fewer"):
+            bound = variational_bound(
+                self.net_,
+                v,
+                None if y is None else self._codes(y, len(v)),
+                draws=whole_number("draws", draws, least=2),
+                posterior=cast(Any, choice("posterior", posterior, "samples", "means")),
+                method=cast(Any, choice("method", method, "auto", "exact", "ais")),
+                chains=whole_number("chains", chains, least=2),
+                temperatures=whole_number("temperatures", temperatures, least=1),
+                random=stream_from(random_state),
+                mean=self._mean,
+            )
         return bound.moved(self._coding.log_volume())
 
     def sample(self, n_samples: Whole = 1, y: object = None, *, steps: Whole = 1000, random_state: Seed = None) -> Any:
@@ -181,7 +183,8 @@ class DeepDensityEstimator(NetworkEstimator):
         validation.check_is_fitted(self)
         count, steps = whole_number("n_samples", n_samples, least=1), whole_number("steps", steps, least=1)
         labels = None if y is None else self._codes(np.full(count, y) if np.ndim(cast(Any, y)) == 0 else y, count)
-        drawn = self.net_.sample(count, stream_from(random_state), steps, label=labels, drawn=True)
+        with enough_memory({"n_samples": count}, "draw fewer rows at a time"):
+            drawn = self.net_.sample(count, stream_from(random_state), steps, label=labels, drawn=True)
         return self._coding.restore(drawn, precision=self._precision)
 
     @_with_labels

@@ -21,6 +21,7 @@ from layerwise.estimators.unit_rows import UnitRows
 from layerwise.randomness import RandomStream
 from layerwise.training.classification_state import ClassificationState
 from layerwise.training.contrastive import ContrastiveState
+from layerwise.training.memory import enough_memory
 
 __all__ = ["DensityEstimator", "partition_of"]
 
@@ -128,15 +129,16 @@ class DensityEstimator(SamplingEstimator):
         self, v: Tensor, method: object, chains: int, temperatures: int, random_state: Seed
     ) -> LogLikelihood:
         """Of rows of the machine."""
-        return log_likelihood(
-            self.machine_,
-            v,
-            method=cast(Any, choice("method", method, "auto", "exact", "ais")),
-            chains=whole_number("chains", chains, least=2),
-            temperatures=whole_number("temperatures", temperatures, least=1),
-            random=stream_from(random_state),
-            mean=self._mean,
-        )
+        with enough_memory({"chains": chains, "temperatures": temperatures}, "give fewer"):
+            return log_likelihood(
+                self.machine_,
+                v,
+                method=cast(Any, choice("method", method, "auto", "exact", "ais")),
+                chains=whole_number("chains", chains, least=2),
+                temperatures=whole_number("temperatures", temperatures, least=1),
+                random=stream_from(random_state),
+                mean=self._mean,
+            )
 
     def _free_energies(self, rows: UnitRows) -> Floats:
         """In float64."""

@@ -22,6 +22,7 @@ from layerwise.estimators.unit_rows import filled
 from layerwise.randomness import RandomStream
 from layerwise.training.classification_state import ClassificationState
 from layerwise.training.contrastive import ContrastiveState
+from layerwise.training.memory import enough_memory
 
 __all__ = ["SamplingEstimator", "kept_chains"]
 
@@ -118,7 +119,8 @@ class SamplingEstimator(MachineEstimator):
             "burn_in": whole_number("burn_in", burn_in, least=0),
             "chains": whole_number("chains", chains, least=1),
         }
-        v = filled(self.machine_, rows.units(), stream_from(random_state), **options)
+        with enough_memory({"rows": len(rows), "chains": options["chains"]}, "give fewer"):
+            v = filled(self.machine_, rows.units(), stream_from(random_state), **options)
         if isinstance(self.preparation_, TablePreparation):
             return self._coding.restore(v, X)
         dense = rows.values if isinstance(rows.values, np.ndarray) else rows.values.toarray()
@@ -130,15 +132,16 @@ class SamplingEstimator(MachineEstimator):
         """Rows of the machine; of ``known`` ones the units that are not NaN are held still."""
         count, steps = whole_number("n_samples", n_samples, least=1), whole_number("steps", steps, least=1)
         random = stream_from(random_state)
-        if tempered:
-            if known is not None or start is not None:
-                rule, remedy = "draws free rows, from nowhere in particular", "give tempered=False, or nothing else"
-                raise OptionError("tempered", tempered, rule, remedy)
-            return tempered_rows(self.machine_, self._mean, count, steps, random)
-        first = self._starts(start, count, random)
-        if known is None:
-            return free_rows(self.machine_, first, steps, random)
-        return clamped_rows(self.machine_, first, repeated(known, count), steps, random)
+        if tempered and (known is not None or start is not None):
+            rule, remedy = "draws free rows, from nowhere in particular", "give tempered=False, or nothing else"
+            raise OptionError("tempered", tempered, rule, remedy)
+        with enough_memory({"n_samples": count}, "draw fewer rows at a time"):
+            if tempered:
+                return tempered_rows(self.machine_, self._mean, count, steps, random)
+            first = self._starts(start, count, random)
+            if known is None:
+                return free_rows(self.machine_, first, steps, random)
+            return clamped_rows(self.machine_, first, repeated(known, count), steps, random)
 
     def _starts(self, start: object, count: int, random: RandomStream) -> Tensor:
         if start is None:
