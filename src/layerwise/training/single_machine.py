@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from layerwise import kernels
+from layerwise.data.drawn import bits_of
 from layerwise.data.minibatches import MinibatchStream
 from layerwise.energy.class_rbm import class_log_probabilities, class_rbm, free_energy_of_features, mean_h_from_features
 from layerwise.energy.enumeration import exact_log_partition, state_count
@@ -246,9 +246,7 @@ def as_bits(visible: UnitKind, rows: Tensor) -> Tensor:
     """
     if not isinstance(visible, BernoulliUnits) or not bool(((rows > 0) & (rows < 1)).any()):
         return rows
-    field = torch.logit(rows.clamp(1e-9, 1 - 1e-7)).contiguous()
-    drawn = kernels.bernoulli(field, RandomStream(0).child("bits of grey levels"))
-    return torch.where((rows > 0) & (rows < 1), drawn, rows)
+    return bits_of(rows, RandomStream(0).child("bits of grey levels"))
 
 
 def moments(rows: Tensor) -> tuple[Tensor, Tensor]:
