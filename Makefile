@@ -23,7 +23,7 @@ demo: $(INSTALLED)
 # Idle threads of numba and torch wait asleep: spinning, they take the cores from each other on a busy machine.
 test: export OMP_WAIT_POLICY = passive
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 check: export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 check: $(INSTALLED)
