@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from layerwise.estimators import DBN as DBN
     from layerwise.estimators import RBM as RBM
+    from layerwise.estimators import Autoencoder as Autoencoder
     from layerwise.estimators import BernoulliRBM as BernoulliRBM
     from layerwise.estimators import ClassRBM as ClassRBM
     from layerwise.estimators import DBNClassifier as DBNClassifier
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-__all__ = ["DBN", "RBM", "BernoulliRBM", "ClassRBM", "DBNClassifier", "GaussianRBM", "Perceptron", "__version__"]
+__all__ = ["DBN", "RBM", "Autoencoder", "BernoulliRBM", "ClassRBM", "DBNClassifier", "GaussianRBM", "Perceptron", "__version__"]
 
 if not TYPE_CHECKING:  # a type checker that saw __getattr__ would accept any name
 

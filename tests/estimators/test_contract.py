@@ -22,6 +22,7 @@ ESTIMATORS: list[type[BaseEstimator]] = [
 
 # Smaller than the defaults where the checks need no more; an estimator that is not named here is checked as it is.
 QUICK: dict[str, dict[str, Any]] = {
+    "Autoencoder": {"hidden": (4,), "epochs": 3},
     "BernoulliRBM": {"n_components": 16, "n_iter": 3},
     "RBM": {"n_components": 6, "n_iter": 3},
     "ClassRBM": {"n_components": 6, "n_iter": 10, "learning_rate": 0.05},
@@ -38,6 +39,7 @@ WEIGHTS = {
 }
 STEPS = "a row's weight lengthens a step, a repeated row takes two, as in scikit-learn's own Perceptron"
 EXPECTED_FAILURES = {
+    "Autoencoder": WEIGHTS,
     "Perceptron": {name: STEPS for name in WEIGHTS},
     "DBN": WEIGHTS,
     "RBM": WEIGHTS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from layerwise.estimators.autoencoder import Autoencoder
 from layerwise.estimators.bernoulli_rbm import BernoulliRBM
 from layerwise.estimators.class_rbm import ClassRBM
 from layerwise.estimators.dbn import DBN
@@ -10,4 +11,4 @@ from layerwise.estimators.gaussian_rbm import GaussianRBM
 from layerwise.estimators.perceptron import Perceptron
 from layerwise.estimators.rbm import RBM
 
-__all__ = ["DBN", "RBM", "BernoulliRBM", "ClassRBM", "DBNClassifier", "GaussianRBM", "Perceptron"]
+__all__ = ["DBN", "RBM", "Autoencoder", "BernoulliRBM", "ClassRBM", "DBNClassifier", "GaussianRBM", "Perceptron"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from layerwise.estimators.coding import Coding
 from layerwise.estimators.unit_rows import UnitRows, filled
 from layerwise.randomness import RandomStream
 
-__all__ = ["CodeEstimator", "Floats"]
+__all__ = ["CodeEstimator", "FillingEstimator", "Floats"]
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -30,10 +30,12 @@ class CodeEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     """An estimator whose fit leaves ``preparation_`` and hidden units."""
 
     preparation_: Preparation | TablePreparation
-    _seed: int
+    _takes_gaps: ClassVar[bool] = False
 
     def transform(self, X: object) -> Floats:
-        """Mean of each hidden unit given the row, layer by layer; missing cells are filled by clamped means first.
+        """Mean of each hidden unit at the top given the row, layer by layer.
+
+        Missing cells, where the estimator takes them, are filled by clamped means first.
 
         Parameters
         ----------
@@ -58,7 +60,7 @@ class CodeEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Returns
         -------
         ndarray or table of shape (n_samples, n_features)
-            As :meth:`sample` gives it; choices as the most probable level.
+            A table where the estimator was fitted on one; choices as the most probable level.
         """
         validation.check_is_fitted(self)
         h = cast(Any, validation).check_array(X, dtype=[np.float64, np.float32], input_name="X", estimator=self)
@@ -72,15 +74,10 @@ class CodeEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def __sklearn_tags__(self) -> Tags:
         tags = cast(Tags, super().__sklearn_tags__())
         tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = True
+        tags.input_tags.allow_nan = self._takes_gaps
         assert tags.transformer_tags is not None
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-    @property
-    @abstractmethod
-    def _first(self) -> RBM:
-        """The machine of the rows and the lowest hidden units: it fills gaps."""
 
     @property
     @abstractmethod
@@ -100,9 +97,12 @@ class CodeEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         result = np.empty((len(rows), width), rows.precision)
         with torch.no_grad():
             for part, v in rows.parts():
-                v = filled(self._first, v, RandomStream(self._seed).child("gaps"))
-                result[part] = carry(v.to(rows.dtype)).numpy()
+                result[part] = carry(self._whole(v).to(rows.dtype)).numpy()
         return result
+
+    def _whole(self, v: Tensor) -> Tensor:
+        """Rows of units without gaps."""
+        return v
 
     @property
     def _coding(self) -> Coding:
@@ -110,4 +110,19 @@ class CodeEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def _read(self, X: object, *, missing: bool = True) -> UnitRows:
         validation.check_is_fitted(self)
-        return self._coding.read(self, X, missing=missing)
+        return self._coding.read(self, X, missing=missing and self._takes_gaps)
+
+
+class FillingEstimator(CodeEstimator):
+    """One whose lowest machine fills the gaps of rows."""
+
+    _takes_gaps: ClassVar[bool] = True
+    _seed: int
+
+    @property
+    @abstractmethod
+    def _first(self) -> RBM:
+        """The machine of the rows and the lowest hidden units."""
+
+    def _whole(self, v: Tensor) -> Tensor:
+        return filled(self._first, v, RandomStream(self._seed).child("gaps"))

@@ -11,7 +11,7 @@ from torch import nn
 
 from layerwise.energy.directed_stack import DirectedStack
 from layerwise.errors import DataError
-from layerwise.estimators.code_estimator import CodeEstimator
+from layerwise.estimators.code_estimator import FillingEstimator
 from layerwise.estimators.options import Whole, whole_number
 from layerwise.training.onnx_export import to_onnx
 from layerwise.training.unrolling import unroll, unroll_autoencoder, unroll_regressor, upward_pass
@@ -19,7 +19,7 @@ from layerwise.training.unrolling import unroll, unroll_autoencoder, unroll_regr
 __all__ = ["NetworkEstimator"]
 
 
-class NetworkEstimator(CodeEstimator):
+class NetworkEstimator(FillingEstimator):
     """An estimator whose fit leaves ``net_``.
 
     Its networks have weights of their own, and nothing in them is layerwise's. They read rows of units,

@@ -68,12 +68,15 @@ def checked_matrix(estimator: BaseEstimator, matrix: object, *, missing: bool, r
     ValueError, TypeError
         scikit-learn's; a :class:`~layerwise.errors.DataError` is a ValueError.
     """
-    finite = "allow-nan" if missing else True
     validate = cast(Any, validation).validate_data
     valid = validate(
-        estimator, matrix, reset=reset, accept_sparse="csr", dtype="numeric", order="C", ensure_all_finite=finite
+        estimator, matrix, reset=reset, accept_sparse="csr", dtype="numeric", order="C", ensure_all_finite="allow-nan"
     )
-    return checked_values(valid, "X", column_names(estimator), missing=missing)
+    columns = column_names(estimator)
+    values = checked_values(valid, "X", columns, missing=True)
+    if not missing and isinstance(values, np.ndarray) and values.dtype.kind == "f":
+        refuse_missing(values, columns)
+    return values
 
 
 def columns_of(cells: Mapping[Any, Any], names: Sequence[Any]) -> dict[Any, list[Any]]:
@@ -130,16 +133,17 @@ def check_domain(values: Values, kind: str, columns: list[str] | None) -> None:
     raise DataError(f"X, row {row}, column {name}", value, rule, f"scale the column, or give visible={accepted}")
 
 
-def refuse_missing(units: npt.NDArray[np.floating[Any]], names: Sequence[str]) -> None:
-    """Refuse rows of units with a gap.
+def refuse_missing(units: npt.NDArray[np.floating[Any]], names: Sequence[str] | None) -> None:
+    """Refuse rows of numbers with a gap.
 
     Raises
     ------
     DataError
         Naming the first.
     """
-    gaps = np.isnan(units)
-    if gaps.any():
-        row, column = (int(place) for place in np.argwhere(gaps)[0])
+    # A sum is NaN where any number is, and makes no temporary array as large as the data.
+    if np.isnan(units.sum(dtype=np.float64)):
+        row, column = (int(place) for place in np.argwhere(np.isnan(units))[0])
+        name = column if names is None else repr(names[column])
         rule, remedy = "no cell may be missing (NaN) here", "fill it first: RBM().fit(X).impute(X)"
-        raise DataError(f"X, row {row}, column {names[column]!r}", "missing", rule, remedy)
+        raise DataError(f"X, row {row}, column {name}", "missing", rule, remedy)

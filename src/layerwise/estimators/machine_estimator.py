@@ -9,13 +9,13 @@ from torch import Tensor
 
 from layerwise import kernels
 from layerwise.energy import RBM
-from layerwise.estimators.code_estimator import CodeEstimator, Floats
+from layerwise.estimators.code_estimator import FillingEstimator, Floats
 from layerwise.estimators.coding import as_precision
 
 __all__ = ["Floats", "MachineEstimator"]
 
 
-class MachineEstimator(CodeEstimator):
+class MachineEstimator(FillingEstimator):
     """An estimator whose fit leaves ``machine_`` and ``preparation_``."""
 
     machine_: RBM

@@ -1,0 +1,86 @@
+"""The constructor parameters that every estimator trained by gradient descent has, checked and put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from layerwise.estimators.conversion import training_device
+from layerwise.estimators.options import choice, flag, number, verbosity, whole_number
+from layerwise.training.gradient_descent import GradientDescent
+from layerwise.training.schedules import Cosine, Linear
+
+__all__ = ["DescentOptions", "descent_options"]
+
+
+@dataclass(frozen=True)
+class DescentOptions:
+    """How a network is trained.
+
+    Parameters
+    ----------
+    trainer : GradientDescent
+        With a learning rate that does not change, and a loss that is still to be set.
+    schedule : {"linear", "constant", "cosine"}
+    batch_size, epochs : int
+    held_out : float
+        Share of the rows that is held out; 0 for none.
+    patience : int
+        Epochs without progress on them.
+    device : torch.device
+    verbose : int
+    """
+
+    trainer: GradientDescent
+    schedule: str
+    batch_size: int
+    epochs: int
+    held_out: float
+    patience: int
+    device: torch.device
+    verbose: int
+
+    def scheduled(self, trainer: GradientDescent, n_batches: int) -> GradientDescent:
+        """A trainer with a learning rate that has fallen to zero after all epochs, where that is asked for."""
+        falling = {"linear": Linear, "cosine": Cosine}.get(self.schedule)
+        return trainer if falling is None else replace(trainer, schedule=falling(max(1, self.epochs * n_batches)))
+
+
+def descent_options(estimator: Any) -> DescentOptions:
+    """Check the parameters that an estimator was made with.
+
+    Parameters
+    ----------
+    estimator : Autoencoder or its like
+
+    Raises
+    ------
+    OptionError
+    """
+    fraction, stops = estimator.validation_fraction, flag("early_stopping", estimator.early_stopping)
+    fraction = number("validation_fraction", fraction, above=0.0, below=1.0, remedy="start with 0.1")
+    trainer = GradientDescent(
+        optimiser=estimator.optimiser,
+        learning_rate=number("learning_rate", estimator.learning_rate, above=0.0, remedy="start with 0.001"),
+        weight_decay=number("weight_decay", estimator.weight_decay, least=0.0, remedy="start with 0.0001"),
+        dropout=number("dropout", estimator.dropout, least=0.0, below=1.0, remedy="start with 0"),
+        max_norm=_above_zero("max_norm", estimator.max_norm),
+        clip_norm=_above_zero("clip_norm", estimator.clip_norm),
+        averaging=number("averaging", estimator.averaging, least=0.0, below=1.0, remedy="start with 0.999"),
+    )
+    return DescentOptions(
+        trainer,
+        choice("schedule", estimator.schedule, "linear", "constant", "cosine"),
+        whole_number("batch_size", estimator.batch_size, least=1, remedy="start with 32"),
+        whole_number("epochs", estimator.epochs, least=0, remedy="start with 50"),
+        fraction if stops else 0.0,
+        whole_number("n_iter_no_change", estimator.n_iter_no_change, least=1, remedy="start with 5"),
+        training_device(estimator.device),
+        verbosity("verbose", estimator.verbose),
+    )
+
+
+def _above_zero(name: str, value: object) -> float | None:
+    return None if value is None else number(name, value, above=0.0, remedy="leave it at None")
