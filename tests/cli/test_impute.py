@@ -115,3 +115,28 @@ def test_a_table_gives_a_table_and_an_array_an_array(layerwise: Command) -> None
         done = layerwise("impute", "run", data, "-o", output)
         assert (done.code, done.err.count("\n")) == (2, 1)
         assert text in done.err
+
+
+def test_a_machine_with_labels_fills_what_is_missing_too(layerwise: Command) -> None:
+    rows = rows_of("bernoulli")
+    species = ["ox" if row[0] == 1 else "cow" for row in rows]
+    text = ["" if np.isnan(value) else str(int(value)) for row in rows for value in row]
+    lines = [f"{','.join(text[3 * i : 3 * i + 3])},{species[i]}" for i in range(len(rows))]
+    Path("gaps.csv").write_text("\n".join(["a,b,c,species", *lines, ""]))
+    trained = layerwise(
+        *("train", "gaps.csv", "--target", "species", "--visible", "bernoulli", "--out", "run"),
+        *("--model", "class-rbm", "--hidden", 3, "--epochs", 2, "--device", "cpu"),
+    )
+    assert trained.code == 0, trained.err
+    done = layerwise("impute", "run", "gaps.csv", "-o", "whole.csv", "--steps", 5)
+    assert (done.code, done.out) == (0, f"whole.csv: {text.count('')} missing values filled\n")
+    head, *back = read("whole.csv")
+    assert head == ["a", "b", "c", "species"]
+    for line, row in zip(lines, back, strict=True):
+        assert all(new == old if old else new in ("0", "1") for old, new in zip(line.split(","), row, strict=True))
+
+
+def test_a_stack_is_refused_and_what_to_train_is_said(layerwise: Command, digits_run: Path) -> None:
+    refused = layerwise("impute", digits_run, "x.npy", "-o", "y.npy")
+    assert refused.code == 2
+    assert "only an rbm or a class-rbm fills missing values; train one on such rows" in refused.err

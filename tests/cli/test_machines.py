@@ -87,9 +87,6 @@ def test_a_class_rbm_is_scored_beside_logistic_regression(layerwise: Command) ->
     assert (done.code, done.err) == (0, "")
     assert "logistic regression" in done.out
     assert "accuracy:" in layerwise("evaluate", "run").out
-    refused = layerwise("impute", "run", "x.npy", "-o", "y.npy")
-    assert refused.code == 2
-    assert "only an rbm fills missing values" in refused.err
 
 
 def test_an_array_with_gaps_is_learned_and_filled_where_it_had_them(layerwise: Command) -> None:

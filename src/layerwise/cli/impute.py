@@ -13,7 +13,7 @@ __all__ = ["impute"]
 
 
 def impute(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of an rbm's run.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of an rbm's or a class-rbm's run.")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="A .csv, .parquet or .npy file with missing values.")],
     output: Annotated[
         Path,
@@ -26,7 +26,7 @@ def impute(
     ] = 100,
     seed: Annotated[int, typer.Option(metavar="N", help="Decides every draw.")] = 0,
 ) -> None:
-    """Fill missing values with what an rbm expects there given the rest of the row; known values stay as they are.
+    """Fill missing values with what a machine expects there given the rest of the row; known values stay as they are.
 
     Whole numbers, truth values and texts are filled with one of their kind, the likeliest or the nearest.
 

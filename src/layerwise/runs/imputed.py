@@ -1,4 +1,4 @@
-"""A file with missing values, filled by a run's RBM: what was known is written as it was read."""
+"""A file with missing values, filled by a run's machine: what was known is written as it was read."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def impute_file(folder: RunFolder, model: Model, data: Path, output: Path, steps
     Raises
     ------
     RunError
-        The run's model is no rbm.
+        The run's model is no single machine.
     OptionError, DataError
         One of the two files is not acceptable.
     """
-    if model.kind != "rbm":
+    if model.kind == "dbn":
         remedy = "train one on such rows: layerwise train DATA --model rbm"
-        raise RunError("RUN", folder.path, f"is of a {model.kind}; only an rbm fills missing values", remedy)
+        raise RunError("RUN", folder.path, "is of a dbn; only an rbm or a class-rbm fills missing values", remedy)
     of_table = data.suffix.lower() in TABLES
     if model.code is not None and not of_table:
         rule = f"must end in {' or '.join(TABLES)}: this run learned from a table's columns"
