@@ -379,6 +379,17 @@ def test_every_option_changes_what_is_learned(options: dict[str, Any], bits: Cla
     assert np.isfinite(other.components_).all()
 
 
+def test_grey_levels_may_be_drawn_as_bits(bits: ClassRBM) -> None:
+    X, y = counted(200)
+    drawn, as_they_are = (clone(bits).set_params(draw_grey=asked) for asked in (True, False))
+    assert np.array_equal(drawn.fit(X, y).components_, bits.components_)  # bits are drawn as they are
+    grey = 0.1 + 0.8 * X
+    assert not np.allclose(drawn.fit(grey, y).components_, as_they_are.fit(grey, y).components_)
+    drawn.partial_fit(grey, y)
+    with pytest.raises(OptionError, match="draw_grey = True: draws Bernoulli columns as bits, and these are spin"):
+        ClassRBM(3, visible="spin", draw_grey=True).fit(2 * X - 1, y)
+
+
 def test_the_seed_decides_and_verbose_only_tells(bits: ClassRBM, capsys: pytest.CaptureFixture[str]) -> None:
     told = clone(bits).set_params(verbose=True).fit(*counted(200))
     assert "[ClassRBM] Iteration 10, loss = " in capsys.readouterr().out

@@ -311,6 +311,28 @@ def test_every_option_changes_what_is_learned(options: dict[str, Any]) -> None:
     assert np.isfinite(other.components_).all()
 
 
+def test_bits_drawn_from_grey_levels_are_learned_as_bits() -> None:
+    # Two pictures of six pixels, of which each pixel is on in nine of ten draws or in one.
+    prototypes = np.array([[0.9] * 3 + [0.1] * 3, [0.1] * 3 + [0.9] * 3])
+    grey = np.tile(prototypes, (100, 1))
+    common = {"n_iter": 30, "random_state": 0, "learning_rate": 0.05}
+    as_they_are, drawn = (RBM(4, **common, draw_grey=asked).fit(grey) for asked in (False, True))
+    bits = np.random.default_rng(0).random((4000, 6)) < np.tile(prototypes, (2000, 1))
+    gain = drawn.score_samples(bits) - as_they_are.score_samples(bits)
+    assert gain.mean() > 5 * gain.std() / np.sqrt(len(gain))
+
+
+def test_bits_are_drawn_as_they_are() -> None:
+    X = pairs(30)
+    machines = [RBM(3, n_iter=2, random_state=0, draw_grey=asked).fit(X) for asked in (False, True)]
+    assert np.array_equal(machines[0].components_, machines[1].components_)
+    for machine in machines:
+        machine.partial_fit(X)
+    assert np.array_equal(machines[0].components_, machines[1].components_)
+    with pytest.raises(OptionError, match="draw_grey = True: draws Bernoulli columns as bits, and these are gaussian"):
+        RBM(3, draw_grey=True).fit(10 * X - 3)
+
+
 def test_cd_keeps_no_chains_to_start_from() -> None:
     machine = RBM(**QUICK, method="cd").fit(pairs(30))
     with pytest.raises(OptionError, match="persistent chains"):

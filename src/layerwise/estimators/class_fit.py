@@ -23,7 +23,7 @@ from layerwise.training.loop import Place, run
 from layerwise.training.single_machine import ClassInfo, filled, measure_class_machine
 from layerwise.training.vigilance import Vigilance
 
-__all__ = ["ClassLearned", "learn_classes"]
+__all__ = ["ClassLearned", "divided_by_class", "learn_classes"]
 
 Labelled = tuple[Tensor, Tensor]
 """Rows, and the labels of all of them."""
@@ -75,8 +75,10 @@ def learn_classes(
     """
     device = options.device
     machine, scores = machine.to(device), None
-    lesson, held_out = _divided(lesson, options, random)
-    stream = lesson.rows.stream(options.batch_size, random.child("rows"), device, lesson.weights, lesson.labels)
+    held_out = None
+    if options.early_stopping:
+        lesson, held_out = divided_by_class(lesson, options.validation_fraction, random)
+    stream = lesson.batches(options.batch_size, random.child("rows"), device)
     trainer = options.scheduled(stream.n_batches)
     rows, labelled = _apart(lesson.some(random.child("measured"), device), lesson.classes)
     unseen = None if held_out is None else _apart(held_out.some(random.child("unseen"), device), lesson.classes)[1]
@@ -109,10 +111,14 @@ def learn_classes(
     return learned(state, epochs)
 
 
-def _divided(lesson: Lesson, options: ClassOptions, random: RandomStream) -> tuple[Lesson, Lesson | None]:
-    """Labelled rows held out, of every class the same share; one of each is left to learn from."""
-    if not options.early_stopping:
-        return lesson, None
+def divided_by_class(lesson: Lesson, share: float, random: RandomStream) -> tuple[Lesson, Lesson]:
+    """Rows to learn from, and labelled rows held out, of every class the same share; one of each is left.
+
+    Raises
+    ------
+    DataError
+        No row can be held out.
+    """
     assert lesson.labels is not None
     labelled = (lesson.labels >= 0).nonzero()[:, 0]
     labelled = labelled[random.child("held out").permutation(len(labelled))]
@@ -120,7 +126,7 @@ def _divided(lesson: Lesson, options: ClassOptions, random: RandomStream) -> tup
     counts = lesson.labels[labelled].bincount()
     counts = counts[counts > 0]
     place = torch.cat([torch.arange(1, int(n) + 1) / n for n in counts])
-    count = min(math.ceil(len(labelled) * options.validation_fraction), int((place < 1).sum()))
+    count = min(math.ceil(len(labelled) * share), int((place < 1).sum()))
     if not count:
         remedy = "give more rows, or early_stopping=False"
         raise DataError("y", f"{len(labelled)} labels", "leaves none to hold out: one a class is learned from", remedy)

@@ -14,14 +14,13 @@ from sklearn.utils import validation
 from torch import Tensor
 
 from layerwise import energy
-from layerwise.data.batches import Batch
 from layerwise.energy import LogLikelihood, class_log_probabilities
 from layerwise.energy.class_gaps import class_log_probabilities_of_known
 from layerwise.energy.class_rbm import class_rbm, free_energy_of_features, mean_h_from_features
 from layerwise.errors import DataError
 from layerwise.estimators.class_fit import ClassLearned, learn_classes
 from layerwise.estimators.class_options import ClassOptions, class_options
-from layerwise.estimators.coding import as_precision, fit_coding
+from layerwise.estimators.coding import as_precision, drawn_grey, fit_coding
 from layerwise.estimators.contrastive_fit import Lesson, first_machine
 from layerwise.estimators.conversion import stream_from
 from layerwise.estimators.density import AIS_CHAINS, DensityEstimator
@@ -63,6 +62,9 @@ class ClassRBM(ClassifierMixin, DensityEstimator):
         Number of hidden units.
     visible : str or dict, default="auto"
         Kinds of the columns, as of :class:`RBM`.
+    draw_grey : bool, default=False
+        Whether numbers between 0 and 1 are drawn as bits anew in each iteration. What is learned then is how probable
+        such bits are; grey levels as they are show a machine their means only. For columns that are all Bernoulli.
     hidden : {"bernoulli", "spin", "gaussian", "rectified", "noisy_rectified"}, default="bernoulli"
         Kind of the hidden units.
     discriminative, generative : float, default=1.0, 0.01
@@ -156,6 +158,7 @@ class ClassRBM(ClassifierMixin, DensityEstimator):
         n_components: Whole = 256,
         *,
         visible: Visible = "auto",
+        draw_grey: Flag = False,
         hidden: Choice = "bernoulli",
         discriminative: Number = 1.0,
         generative: Number = 0.01,
@@ -178,6 +181,7 @@ class ClassRBM(ClassifierMixin, DensityEstimator):
     ) -> None:
         self.n_components = n_components
         self.visible = visible
+        self.draw_grey = draw_grey
         self.hidden = hidden
         self.discriminative = discriminative
         self.generative = generative
@@ -265,8 +269,7 @@ class ClassRBM(ClassifierMixin, DensityEstimator):
                 state, self._seed = trainer.init(self._first_machine(random.child("weights")), random), random.seed
             else:
                 state = self._going_on(trainer)
-            batch = Batch(lesson.rows.units(), lesson.labels, 0, len(lesson.rows), lesson.weights)
-            state, _ = trainer.step(state, batch)
+            state, _ = trainer.step(state, lesson.batch(state.random))
         check_finite(state.rbm, type(self).__name__)
         n_iter, curve = (1, []) if fresh else (self.n_iter_, self.learning_curve_)
         return self._keep(ClassLearned(state.rbm, state, trainer, n_iter, curve, None))
@@ -461,7 +464,8 @@ class ClassRBM(ClassifierMixin, DensityEstimator):
             rule = "leaves no row to learn from: none with a weight has a label"
             raise DataError("y", f"{len(rows)} rows", rule, "or let rows without one count: unlabelled > 0")
         of_rows = None if weights is None else torch.from_numpy(weights)
-        lesson = Lesson(rows, of_rows, None, torch.from_numpy(codes), len(classes))
+        drawn = drawn_grey(self.draw_grey, coding)
+        lesson = Lesson(rows, of_rows, None, torch.from_numpy(codes), len(classes), drawn)
         if not counting.all():
             lesson = lesson.select(torch.from_numpy(counting).nonzero()[:, 0])
         if fresh:

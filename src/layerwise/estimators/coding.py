@@ -34,10 +34,11 @@ from layerwise.estimators.intake import (
     is_table,
     refuse_missing,
 )
+from layerwise.estimators.options import flag
 from layerwise.estimators.unit_rows import UnitRows
 from layerwise.units import UnitKind, kind_from
 
-__all__ = ["Coding", "as_precision", "fit_coding"]
+__all__ = ["Coding", "as_precision", "drawn_grey", "fit_coding"]
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -174,6 +175,21 @@ def fit_coding(
     check_domain(values, kind, column_names(estimator))
     preparation = Preparation.fit(Rows(values), kind)
     return Coding(preparation), UnitRows(values, preparation, result_type(values))
+
+
+def drawn_grey(asked: object, coding: Coding) -> bool:
+    """Whether grey levels are to be drawn as bits: the parameter ``draw_grey``.
+
+    Raises
+    ------
+    OptionError
+        They are, and some columns are not Bernoulli.
+    """
+    drawn, kind = flag("draw_grey", asked), coding.layer().name
+    if drawn and kind != "bernoulli":
+        rule = f"draws Bernoulli columns as bits, and these are {kind}"
+        raise OptionError("draw_grey", True, rule, "leave it out, or give visible='bernoulli' and columns in [0, 1]")
+    return drawn
 
 
 def as_precision(machine: Module, dtype: torch.dtype) -> Module:

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from layerwise.data.minibatches import MinibatchStream
+from layerwise.data.batches import Batch, MinibatchStream
+from layerwise.data.drawn import DrawnBits, bits_of
 from layerwise.energy import RBM, exact_log_partition
 from layerwise.energy.enumeration import state_count
 from layerwise.errors import DataError, DivergenceError, OptionError
@@ -55,6 +56,8 @@ class Lesson:
         For a machine with label units: codes, -1 where a row has none.
     classes : int
         Of the labels.
+    drawn : bool
+        Whether grey levels are drawn as bits, anew in every epoch.
     """
 
     rows: UnitRows
@@ -62,6 +65,7 @@ class Lesson:
     upwards: Upwards | None = None
     labels: Tensor | None = None
     classes: int = 0
+    drawn: bool = False
 
     @classmethod
     def weighted(
@@ -70,9 +74,11 @@ class Lesson:
         weights: npt.NDArray[np.float64] | None,
         labels: Tensor | None = None,
         classes: int = 0,
+        drawn: bool = False,
     ) -> Lesson:
         """Rows with weights; those that count nothing are left out."""
-        lesson = cls(rows, None if weights is None else torch.from_numpy(weights), labels=labels, classes=classes)
+        of_rows = None if weights is None else torch.from_numpy(weights)
+        lesson = cls(rows, of_rows, labels=labels, classes=classes, drawn=drawn)
         if weights is None or (weights > 0).all():
             return lesson
         return lesson.select(torch.from_numpy(np.flatnonzero(weights > 0)))
@@ -83,12 +89,24 @@ class Lesson:
         weights, labels = (None if of_rows is None else of_rows[some] for of_rows in (self.weights, self.labels))
         return replace(self, rows=self.rows.select(some.numpy()), weights=weights, labels=labels)
 
-    def stream(self, batch_size: int, random: RandomStream, device: torch.device) -> MinibatchStream:
-        """Minibatches."""
+    def batches(self, batch_size: int, random: RandomStream, device: torch.device) -> MinibatchStream:
+        """Minibatches of the rows, their labels beside them."""
         batches: MinibatchStream = self.rows.stream(batch_size, random, device, self.weights, self.labels)
+        return DrawnBits(batches, random.child("bits")) if self.drawn else batches
+
+    def stream(self, batch_size: int, random: RandomStream, device: torch.device) -> MinibatchStream:
+        """Minibatches of the machine's units, label units among them."""
+        batches = self.batches(batch_size, random, device)
         if self.upwards is not None:
             batches = batches.map(self.upwards)
         return batches if self.labels is None else JoinedLabels(batches, self.classes)
+
+    def batch(self, random: RandomStream) -> Batch:
+        """All rows as one minibatch, for a trainer that uses this stream next."""
+        v = self.rows.units()
+        if self.drawn:
+            v = bits_of(v, random.child(f"bits {random.position}"))
+        return Batch(v, self.labels, 0, len(self.rows), self.weights)
 
     def some(self, random: RandomStream, device: torch.device) -> Tensor:
         """At most so many of the rows as units of the machine."""

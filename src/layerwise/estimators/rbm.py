@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 from layerwise import energy
-from layerwise.data.batches import Batch
-from layerwise.estimators.coding import fit_coding
+from layerwise.estimators.coding import drawn_grey, fit_coding
 from layerwise.estimators.contrastive_fit import Learned, Lesson, first_machine, learn
 from layerwise.estimators.contrastive_options import ContrastiveOptions, contrastive_options
 from layerwise.estimators.conversion import stream_from
@@ -44,6 +43,9 @@ class RBM(DensityEstimator):
         or a dict from some columns to theirs. ``"auto"``: a matrix of numbers is Bernoulli where all lie in [0, 1] and
         Gaussian otherwise; the columns of a table are what their values suggest, booleans Bernoulli, numbers Gaussian,
         texts and categories categorical.
+    draw_grey : bool, default=False
+        Whether numbers between 0 and 1 are drawn as bits anew in each iteration. What is learned then is how probable
+        such bits are; grey levels as they are show a machine their means only. For columns that are all Bernoulli.
     hidden : {"bernoulli", "spin", "gaussian", "rectified", "noisy_rectified"}, default="bernoulli"
         Kind of the hidden units.
     method : {"pcd", "cd", "pt"}, default="pcd"
@@ -146,6 +148,7 @@ class RBM(DensityEstimator):
         n_components: Whole = 256,
         *,
         visible: Visible = "auto",
+        draw_grey: Flag = False,
         hidden: Choice = "bernoulli",
         method: Choice = "pcd",
         gibbs_steps: Whole = 1,
@@ -175,6 +178,7 @@ class RBM(DensityEstimator):
     ) -> None:
         self.n_components = n_components
         self.visible = visible
+        self.draw_grey = draw_grey
         self.hidden = hidden
         self.method = method
         self.gibbs_steps = gibbs_steps
@@ -260,7 +264,7 @@ class RBM(DensityEstimator):
                 state, self._seed = trainer.init(self._first_machine(random.child("weights")), random), random.seed
             else:
                 state = self._going_on(trainer)
-            state, _ = trainer.step(state, Batch(lesson.rows.units(), None, 0, len(lesson.rows), lesson.weights))
+            state, _ = trainer.step(state, lesson.batch(state.random))
         check_finite(state.rbm, type(self).__name__)
         n_iter, curve = (1, []) if fresh else (self.n_iter_, self.learning_curve_)
         return self._keep(Learned(averaged(state) if state.average else state.rbm, state, trainer, n_iter, curve))
@@ -279,8 +283,9 @@ class RBM(DensityEstimator):
             coding, rows = fit_coding(self, X, self.visible)
             self.preparation_, self._precision = coding.preparation, rows.precision
         else:
-            rows = self._read(X)
-        lesson = Lesson.weighted(rows, checked_weights(sample_weight, len(rows)))
+            coding, rows = self._coding, self._read(X)
+        drawn = drawn_grey(self.draw_grey, coding)
+        lesson = Lesson.weighted(rows, checked_weights(sample_weight, len(rows)), drawn=drawn)
         if fresh:
             self._moments = lesson.rows.moments(lesson.weights)
             self._mean = self._moments[0]
