@@ -434,3 +434,14 @@ def test_missing_values_are_drawn_given_the_others_and_the_label() -> None:
     for one, other in zip(gaps.parameters(), full.parameters(), strict=True):
         assert torch.isfinite(one).all()
         assert torch.allclose(one, other, atol=0.02)
+
+
+def test_a_column_that_never_varies_does_not_grow_sharper_for_ever() -> None:
+    rbm = class_rbm(GaussianUnits(2), 2, 2)
+    x = torch.tensor([[0.0, -1.0], [0.0, 1.0]])
+    trainer = ClassificationLearning(generative=1.0, learning_rate=1.0)
+    state = trainer.init(rbm, RandomStream(0))
+    for _ in range(30):
+        state, _ = trainer.step(state, batch(x, torch.tensor([0, 1])))
+    of_parts = [p for name, p in rbm.named_parameters() if name.endswith("log_precision")]
+    assert float(torch.cat(of_parts).max()) == pytest.approx(math.log(1e4))

@@ -178,6 +178,8 @@ class ClassificationLearning:
             parameter.grad = gradient[name]
         state.optimiser.step()
         state.optimiser.zero_grad(set_to_none=True)
+        rbm.visible.confine()
+        rbm.hidden.confine()
         after = ClassificationState(rbm, state.optimiser, chains, state.steps_done + 1, state.random)
         return after, ClassificationInfo(log_p, labels)
 

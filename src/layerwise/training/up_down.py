@@ -196,6 +196,7 @@ class UpDown:
                 if self.momentum:
                     step = velocity[f"{side}.{name}"].mul_(self.momentum).add_(step)
                 units.get_parameter(name).add_(step, alpha=rate)
+            units.confine()
         own = velocity.get(f"{difference.name}.weights")
         kernels.ascend(
             difference.weights, own, difference.plus, difference.minus, rate, self.momentum, self.weight_decay
