@@ -16,10 +16,24 @@ if TYPE_CHECKING:
     from layerwise.estimators import DBNClassifier as DBNClassifier
     from layerwise.estimators import GaussianRBM as GaussianRBM
     from layerwise.estimators import Perceptron as Perceptron
+    from layerwise.estimators import StackedAutoencoder as StackedAutoencoder
+    from layerwise.estimators import StackedAutoencoderClassifier as StackedAutoencoderClassifier
 
     __version__: str
 
-__all__ = ["DBN", "RBM", "Autoencoder", "BernoulliRBM", "ClassRBM", "DBNClassifier", "GaussianRBM", "Perceptron", "__version__"]
+__all__ = [
+    "DBN",
+    "RBM",
+    "Autoencoder",
+    "BernoulliRBM",
+    "ClassRBM",
+    "DBNClassifier",
+    "GaussianRBM",
+    "Perceptron",
+    "StackedAutoencoder",
+    "StackedAutoencoderClassifier",
+    "__version__",
+]
 
 if not TYPE_CHECKING:  # a type checker that saw __getattr__ would accept any name
 

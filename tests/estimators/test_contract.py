@@ -22,6 +22,8 @@ ESTIMATORS: list[type[BaseEstimator]] = [
 
 # Smaller than the defaults where the checks need no more; an estimator that is not named here is checked as it is.
 QUICK: dict[str, dict[str, Any]] = {
+    "StackedAutoencoder": {"hidden": (4, 3), "epochs": 2, "fine_tune_epochs": 2},
+    "StackedAutoencoderClassifier": {"hidden": (32,), "epochs": 5, "fine_tune_epochs": 30, "learning_rate": 0.01},
     "Autoencoder": {"hidden": (4,), "epochs": 3},
     "BernoulliRBM": {"n_components": 16, "n_iter": 3},
     "RBM": {"n_components": 6, "n_iter": 3},
@@ -40,7 +42,9 @@ WEIGHTS = {
 STEPS = "a row's weight lengthens a step, a repeated row takes two, as in scikit-learn's own Perceptron"
 EXPECTED_FAILURES = {
     "Autoencoder": WEIGHTS,
-    "Perceptron": {name: STEPS for name in WEIGHTS},
+    "StackedAutoencoder": WEIGHTS,
+    "StackedAutoencoderClassifier": WEIGHTS,
+    "Perceptron": dict.fromkeys(WEIGHTS, STEPS),
     "DBN": WEIGHTS,
     "RBM": WEIGHTS,
     "ClassRBM": WEIGHTS,
@@ -54,7 +58,7 @@ EXPECTED_FAILURES = {
 # The checks fit rows of any size and labels of -1. They have hooks for estimators that accept less, which know
 # scikit-learn's own estimators by name; these are ours.
 ROWS_FROM_0_TO_1 = {"BernoulliRBM"}
-UNLABELLED_IS_MINUS_ONE = {"ClassRBM", "DBNClassifier"}
+UNLABELLED_IS_MINUS_ONE = {"ClassRBM", "DBNClassifier", "StackedAutoencoderClassifier"}
 
 
 @pytest.fixture(autouse=True)

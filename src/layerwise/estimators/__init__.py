@@ -10,5 +10,18 @@ from layerwise.estimators.dbn_classifier import DBNClassifier
 from layerwise.estimators.gaussian_rbm import GaussianRBM
 from layerwise.estimators.perceptron import Perceptron
 from layerwise.estimators.rbm import RBM
+from layerwise.estimators.stacked_autoencoder import StackedAutoencoder
+from layerwise.estimators.stacked_autoencoder_classifier import StackedAutoencoderClassifier
 
-__all__ = ["DBN", "RBM", "Autoencoder", "BernoulliRBM", "ClassRBM", "DBNClassifier", "GaussianRBM", "Perceptron"]
+__all__ = [
+    "DBN",
+    "RBM",
+    "Autoencoder",
+    "BernoulliRBM",
+    "ClassRBM",
+    "DBNClassifier",
+    "GaussianRBM",
+    "Perceptron",
+    "StackedAutoencoder",
+    "StackedAutoencoderClassifier",
+]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -25,7 +27,7 @@ def learn_autoencoder(
     lesson: Lesson,
     unseen: Lesson | None,
     options: DescentOptions,
-    asked: Any,
+    asked: Any | None,
     random: RandomStream,
     name: str,
     keep: Callable[[LearnedNetwork], object],
@@ -40,8 +42,8 @@ def learn_autoencoder(
     lesson, unseen : Lesson
         Rows to learn from, and rows held out.
     options : DescentOptions
-    asked : Autoencoder or its like
-        Names corruption and penalties.
+    asked : Autoencoder or its like, or None
+        Names corruption and penalties; None for none of both.
     random : RandomStream
         Of the draws; its children decide the order of the rows and which are measured.
     name : str
@@ -55,11 +57,13 @@ def learn_autoencoder(
         The penalties do not suit the network.
     DivergenceError
     """
-    device = options.device
+    device, back = options.device, copy.deepcopy(back)
     back.kind.to(device)
     sample = lesson.some(random.child("measured"), device)
     held_out = None if unseen is None else unseen.some(random.child("unseen"), device)
-    trainer = trainer_from(asked, options.trainer, back, sample)
+    trainer = replace(options.trainer, loss=back.loss, aim="values")
+    if asked is not None:
+        trainer = trainer_from(asked, options.trainer, back, sample)
     if trainer.penalty is not None:  # refused before work starts
         with torch.no_grad():
             trainer.penalty(network.to(device), sample[:2])

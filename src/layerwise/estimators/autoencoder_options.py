@@ -38,7 +38,7 @@ def layers_from(estimator: Any) -> Stacking:
     ------
     OptionError
     """
-    code = estimator.code_activation
+    code = getattr(estimator, "code_activation", None)  # a classifier has no code
     return Stacking(
         layer_sizes("hidden", estimator.hidden),
         _activation("activation", estimator.activation),

@@ -21,12 +21,12 @@ from layerwise.estimators.coding import Coding
 from layerwise.estimators.unit_rows import UnitRows, filled
 from layerwise.randomness import RandomStream
 
-__all__ = ["CodeEstimator", "FillingEstimator", "Floats"]
+__all__ = ["CodeEstimator", "FeatureEstimator", "FillingEstimator", "Floats"]
 
 Floats = npt.NDArray[np.floating[Any]]
 
 
-class CodeEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class FeatureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """An estimator whose fit leaves ``preparation_`` and hidden units."""
 
     preparation_: Preparation | TablePreparation
@@ -48,6 +48,47 @@ class CodeEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         """
         rows = self._read(X)
         return self._carried(rows, self._n_features_out, self._upwards(rows.dtype))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = cast(Tags, super().__sklearn_tags__())
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self._takes_gaps
+        assert tags.transformer_tags is not None
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @property
+    @abstractmethod
+    def _n_features_out(self) -> int:
+        """Number of hidden units at the top."""
+
+    @abstractmethod
+    def _upwards(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+        """From rows of units of a precision to the hidden units' means."""
+
+    def _carried(self, rows: UnitRows, width: int, carry: Callable[[Tensor], Tensor]) -> Floats:
+        """Rows without gaps, carried through a function so many at a time."""
+        result = np.empty((len(rows), width), rows.precision)
+        with torch.no_grad():
+            for part, v in rows.parts():
+                result[part] = carry(self._whole(v).to(rows.dtype)).numpy()
+        return result
+
+    def _whole(self, v: Tensor) -> Tensor:
+        """Rows of units without gaps."""
+        return v
+
+    @property
+    def _coding(self) -> Coding:
+        return Coding(self.preparation_)
+
+    def _read(self, X: object, *, missing: bool = True) -> UnitRows:
+        validation.check_is_fitted(self)
+        return self._coding.read(self, X, missing=missing and self._takes_gaps)
+
+
+class CodeEstimator(FeatureEstimator):
+    """One that knows a way back from the hidden units to the row."""
 
     def inverse_transform(self, X: object) -> Any:
         """Mean of each column given the hidden units at the top, layer by layer.
@@ -71,46 +112,9 @@ class CodeEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             v = self._downwards(torch.from_numpy(h.astype(np.float32)))
         return self._coding.restore(v, precision=h.dtype)
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = cast(Tags, super().__sklearn_tags__())
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = self._takes_gaps
-        assert tags.transformer_tags is not None
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-    @property
-    @abstractmethod
-    def _n_features_out(self) -> int:
-        """Number of hidden units at the top."""
-
-    @abstractmethod
-    def _upwards(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-        """From rows of units of a precision to the hidden units' means."""
-
     @abstractmethod
     def _downwards(self, h: Tensor) -> Tensor:
         """From hidden units to the means of rows."""
-
-    def _carried(self, rows: UnitRows, width: int, carry: Callable[[Tensor], Tensor]) -> Floats:
-        """Rows without gaps, carried through a function so many at a time."""
-        result = np.empty((len(rows), width), rows.precision)
-        with torch.no_grad():
-            for part, v in rows.parts():
-                result[part] = carry(self._whole(v).to(rows.dtype)).numpy()
-        return result
-
-    def _whole(self, v: Tensor) -> Tensor:
-        """Rows of units without gaps."""
-        return v
-
-    @property
-    def _coding(self) -> Coding:
-        return Coding(self.preparation_)
-
-    def _read(self, X: object, *, missing: bool = True) -> UnitRows:
-        validation.check_is_fitted(self)
-        return self._coding.read(self, X, missing=missing and self._takes_gaps)
 
 
 class FillingEstimator(CodeEstimator):

@@ -12,7 +12,7 @@ from layerwise.estimators.options import choice, flag, number, verbosity, whole_
 from layerwise.training.gradient_descent import GradientDescent
 from layerwise.training.schedules import Cosine, Linear
 
-__all__ = ["DescentOptions", "descent_options"]
+__all__ = ["DescentOptions", "descent_options", "fine_tuning"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,27 @@ def descent_options(estimator: Any) -> DescentOptions:
         training_device(estimator.device),
         verbosity("verbose", estimator.verbose),
     )
+
+
+def fine_tuning(estimator: Any, options: DescentOptions, *, least: int) -> DescentOptions:
+    """How all layers of a stack are trained together: as each was, with epochs and a learning rate of their own.
+
+    Parameters
+    ----------
+    estimator : StackedAutoencoder or its like
+    options : DescentOptions
+        Of each layer.
+    least : int
+        Epochs that there must be.
+
+    Raises
+    ------
+    OptionError
+    """
+    epochs = whole_number("fine_tune_epochs", estimator.fine_tune_epochs, least=least, remedy="start with 20")
+    rate = estimator.fine_tune_learning_rate
+    rate = number("fine_tune_learning_rate", rate, above=0.0, remedy="start with 0.001")
+    return replace(options, trainer=replace(options.trainer, learning_rate=rate), epochs=epochs)
 
 
 def _above_zero(name: str, value: object) -> float | None:

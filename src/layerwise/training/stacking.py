@@ -22,12 +22,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from layerwise.networks import Autoencoder, Network
+from layerwise.networks import Autoencoder, Dense, Network, layers_of
 from layerwise.networks.reconstruction import Reconstruction
 from layerwise.randomness import RandomStream
 from layerwise.units import Activation, BernoulliUnits, GaussianUnits, SpinUnits, UnitKind
 
-__all__ = ["Learn", "Stacking", "code_kind", "stacked", "upwards"]
+__all__ = ["Learn", "Stacking", "code_kind", "stacked", "under_classes", "upwards"]
 
 Upwards = Callable[[Tensor], Tensor]
 Learn = Callable[[Autoencoder, Reconstruction, Sequence[Autoencoder], RandomStream], Autoencoder]
@@ -159,6 +159,21 @@ def stacked(layers: Sequence[Autoencoder]) -> Autoencoder:
     """
     encoder, decoder = (Network(_named(parts)) for parts in _directions(layers))
     return Autoencoder(encoder, decoder)
+
+
+def under_classes(encoders: Sequence[nn.Sequential], classes: int) -> Network:
+    """A classifier: encoders, whose modules it shares, one after the other under a layer of class scores that is zero.
+
+    Parameters
+    ----------
+    encoders : sequence of torch.nn.Sequential
+        Of dense layers, from the rows upwards.
+    classes : int
+    """
+    dense = [layer.dense for encoder in encoders for layer in layers_of(encoder)]
+    hidden = OrderedDict((f"hidden{number}", layer) for number, layer in enumerate(dense, 1) if layer is not None)
+    last = next(reversed(hidden.values()))
+    return Network(OrderedDict[str, nn.Module](hidden | {"output": Dense(last.out_features, classes)}))
 
 
 def _directions(layers: Sequence[Autoencoder]) -> tuple[list[nn.Sequential], list[nn.Sequential]]:
