@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from layerwise.estimators import ClassRBM as ClassRBM
     from layerwise.estimators import DBNClassifier as DBNClassifier
     from layerwise.estimators import GaussianRBM as GaussianRBM
+    from layerwise.estimators import MLPClassifier as MLPClassifier
+    from layerwise.estimators import MLPRegressor as MLPRegressor
     from layerwise.estimators import Perceptron as Perceptron
     from layerwise.estimators import StackedAutoencoder as StackedAutoencoder
     from layerwise.estimators import StackedAutoencoderClassifier as StackedAutoencoderClassifier
@@ -29,6 +31,8 @@ __all__ = [
     "ClassRBM",
     "DBNClassifier",
     "GaussianRBM",
+    "MLPClassifier",
+    "MLPRegressor",
     "Perceptron",
     "StackedAutoencoder",
     "StackedAutoencoderClassifier",

@@ -30,6 +30,8 @@ QUICK: dict[str, dict[str, Any]] = {
     "ClassRBM": {"n_components": 6, "n_iter": 10, "learning_rate": 0.05},
     "GaussianRBM": {"n_components": 6, "n_iter": 3},
     "DBN": {"hidden": (6, 4), "epochs": 3},
+    "MLPClassifier": {"max_iter": 50, "learning_rate_init": 0.01},
+    "MLPRegressor": {"max_iter": 50, "learning_rate_init": 0.01},
     "DBNClassifier": {"hidden": (32,), "epochs": 5, "fine_tune_epochs": 30, "fine_tune_learning_rate": 0.01},
 }
 

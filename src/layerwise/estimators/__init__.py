@@ -8,6 +8,8 @@ from layerwise.estimators.class_rbm import ClassRBM
 from layerwise.estimators.dbn import DBN
 from layerwise.estimators.dbn_classifier import DBNClassifier
 from layerwise.estimators.gaussian_rbm import GaussianRBM
+from layerwise.estimators.mlp_classifier import MLPClassifier
+from layerwise.estimators.mlp_regressor import MLPRegressor
 from layerwise.estimators.perceptron import Perceptron
 from layerwise.estimators.rbm import RBM
 from layerwise.estimators.stacked_autoencoder import StackedAutoencoder
@@ -21,6 +23,8 @@ __all__ = [
     "ClassRBM",
     "DBNClassifier",
     "GaussianRBM",
+    "MLPClassifier",
+    "MLPRegressor",
     "Perceptron",
     "StackedAutoencoder",
     "StackedAutoencoderClassifier",

@@ -172,16 +172,32 @@ class OwnPrecision(Minibatches):
     values : ndarray or csr_array of shape (rows, columns)
     batch_size : int
     random : RandomStream
+    labels : ndarray of shape (rows,), int64, optional
+    dtype : dtype of torch, optional
+        Another precision.
+    **options
+        As for :class:`~layerwise.data.Minibatches`.
     """
 
-    def __init__(self, values: Values, batch_size: int, random: RandomStream) -> None:
+    def __init__(
+        self,
+        values: Values,
+        batch_size: int,
+        random: RandomStream,
+        *,
+        labels: npt.NDArray[np.int64] | None = None,
+        dtype: torch.dtype | None = None,
+        **options: Any,
+    ) -> None:
         columns = int(values.shape[1])
         as_it_is = Preparation("bernoulli", torch.zeros(columns), torch.ones(columns))
-        super().__init__(Rows(values), as_it_is, batch_size, random)
+        super().__init__(Rows(values, labels), as_it_is, batch_size, random, **options)
+        self._dtype = dtype
 
     def _gather(self, places: Tensor) -> Tensor:
         if isinstance(self._values, Tensor):
             raw = self._values.index_select(0, places)
         else:
             raw = torch.from_numpy(self._values[places.numpy()].toarray())
-        return raw if raw.is_floating_point() else raw.float()
+        dtype = self._dtype or (raw.dtype if raw.is_floating_point() else torch.float32)
+        return raw.to(self.device, dtype)

@@ -18,6 +18,7 @@ from layerwise.networks.losses import (
     loss_named,
 )
 from layerwise.networks.network import Network
+from layerwise.networks.poisson import Poisson
 from layerwise.networks.sigmoid_stack import layer_outputs, sigmoid_stack
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "LayerValues",
     "Loss",
     "Network",
+    "Poisson",
     "Squared",
     "Sweep",
     "TiedLinear",

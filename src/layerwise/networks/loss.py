@@ -70,6 +70,26 @@ class Loss(ABC):
         rows = self.rows_derivative(z, targets) / len(z)
         return rows if share is None else rows * share[:, None].to(rows)
 
+    def value_and_derivative(
+        self, z: UnitBatch, targets: Targets, weights: Tensor | None = None
+    ) -> tuple[Scalar, UnitBatch]:
+        """:meth:`value` and :meth:`derivative` at once, in memory of their own.
+
+        Raises
+        ------
+        DataError
+            Targets of another shape than the scores, or weights of which none is above 0.
+        """
+        share = self._shares(z, targets, weights)
+        rows, slopes = self._rows_and_derivative(z, targets)
+        if share is None:
+            return rows.mean(), slopes / len(z)
+        share = share.to(rows)
+        return (rows * share).mean(), slopes * (share / len(z))[:, None]
+
+    def _rows_and_derivative(self, z: UnitBatch, targets: Targets) -> tuple[PerRow, UnitBatch]:
+        return self.rows(z, targets), self.rows_derivative(z, targets)
+
     def _check(self, z: Tensor, targets: Tensor) -> None:
         if targets.shape != z.shape:
             rule = f"must have the shape of the scores, {tuple(z.shape)}"

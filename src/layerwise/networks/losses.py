@@ -155,6 +155,14 @@ class CrossEntropy(Loss):
         should = given.to(z) * (1 - self.smoothing) + self.smoothing / z.shape[1]
         return torch.softmax(z, 1) * should.sum(1, keepdim=True) - should
 
+    def _rows_and_derivative(self, z: UnitBatch, targets: Targets) -> tuple[PerRow, UnitBatch]:
+        if targets.is_floating_point() or self.smoothing:
+            return super()._rows_and_derivative(z, targets)
+        log_p, places = torch.log_softmax(z, 1), targets[:, None]
+        rows = -log_p.gather(1, places)[:, 0]
+        slopes = log_p.exp_()
+        return rows, slopes.scatter_add_(1, places, slopes.new_full((1, 1), -1.0).expand_as(places))
+
     def row_weights(self, targets: Targets, weights: PerRow | None) -> PerRow | None:
         """A row's weight times its class's."""
         if self.class_weights is None:

@@ -26,7 +26,8 @@ from torch.optim import Optimizer
 from layerwise import kernels
 from layerwise.data.batches import Batch
 from layerwise.errors import DataError, DivergenceError, OptionError
-from layerwise.networks.layers import layers_of, scores
+from layerwise.networks.dense_sweep import DenseSweep, Silence
+from layerwise.networks.layers import Layer, layers_of, scores
 from layerwise.networks.loss import Loss, Targets
 from layerwise.networks.losses import CrossEntropy
 from layerwise.randomness import RandomStream
@@ -56,6 +57,8 @@ class DescentState:
     """Running mean of each parameter; empty where none is asked for."""
     steps_done: int
     random: RandomStream
+    sweep: DenseSweep | None = None
+    """How the gradient is found where that needs no autograd."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class DescentInfo:
     targets: Tensor
     loss: Tensor
     """Mean over the rows, penalties left out."""
+    penalties: float
+    """What was added to that."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,9 @@ class GradientDescent:
         What is done to rows before the network is shown them.
     penalty : callable, optional
         What is added to the loss.
+    ridge : float
+        Half of it times the squared weights, over the rows of the minibatch, is added to the loss: what scikit-learn
+        calls ``alpha``. Where rows have weights their sum takes the place of their number.
     max_norm : float, optional
         Largest norm of the weights into one unit.
     clip_norm : float, optional
@@ -114,6 +122,7 @@ class GradientDescent:
     input_dropout: float = 0.0
     corruption: Corruption | None = None
     penalty: Penalty | None = None
+    ridge: float = 0.0
     max_norm: float | None = None
     clip_norm: float | None = None
     averaging: float = 0.0
@@ -123,6 +132,7 @@ class GradientDescent:
             raise OptionError("aim", self.aim, "must be 'labels', 'targets' or 'values'")
         positive("learning_rate", self.learning_rate, "start with 0.001")
         not_negative("weight_decay", self.weight_decay)
+        not_negative("ridge", self.ridge)
         share("dropout", self.dropout)
         share("input_dropout", self.input_dropout)
         positive("max_norm", self.max_norm)
@@ -137,7 +147,9 @@ class GradientDescent:
     def init(self, network: nn.Sequential, random: RandomStream) -> DescentState:
         """The first State."""
         average = {name: p.detach().clone() for name, p in network.named_parameters()} if self.averaging else {}
-        return DescentState(network, self._movement(network), average, 0, random)
+        network.train()
+        sweep = DenseSweep.of(network, self.loss) if self.penalty is None else None
+        return DescentState(network, self._movement(network), average, 0, random, sweep)
 
     def _movement(self, network: nn.Sequential) -> movement.TorchMovement:
         weights = [parameter for parameter in network.parameters() if parameter.requires_grad and parameter.dim() > 1]
@@ -163,20 +175,17 @@ class GradientDescent:
         targets = self._targets(batch)
         factor = 1.0 if self.schedule is None else self.schedule(state.steps_done)
         movement.set_rate(state.movement, self.learning_rate * factor)
-        network.train()
+        if not network.training:
+            network.train()
         shown = batch.values if self.corruption is None else self.corruption(batch.values, random, row)
-        found = self._scores(network, shown, random, row)
-        loss = self.loss.value(found, targets, batch.weights)
-        whole = loss if self.penalty is None else loss + self.penalty(network, shown)
-        if not math.isfinite(whole.item()):
-            raise DivergenceError(_trouble(network, shown, state.steps_done + 1, whole.item()))
+        loss, found, penalties = self._gradient(state, shown, targets, batch)
+        whole = loss.item() + penalties
+        if not math.isfinite(whole):
+            raise DivergenceError(_trouble(network, shown, state.steps_done + 1, whole))
 
-        optimiser = state.movement.optimiser
-        optimiser.zero_grad(set_to_none=True)
-        whole.backward()
         if self.clip_norm is not None:
             nn.utils.clip_grad_norm_(network.parameters(), self.clip_norm)
-        optimiser.step()
+        state.movement.optimiser.step()
         if state.movement.schedule is not None:
             state.movement.schedule.step()
         done = state.steps_done + 1
@@ -187,7 +196,38 @@ class GradientDescent:
                         limit_norms(parameter.flatten(1).T, self.max_norm)
             if self.averaging:
                 average_in(state.average, network, self.averaging, done)
-        return replace(state, steps_done=done), DescentInfo(found.detach(), targets, loss.detach())
+        return replace(state, steps_done=done), DescentInfo(found, targets, loss, penalties)
+
+    def _gradient(
+        self, state: DescentState, shown: Tensor, targets: Targets, batch: Batch
+    ) -> tuple[Tensor, Tensor, float]:
+        """Loss, scores and penalties; the gradient of loss and penalties is left in the parameters' ``grad``."""
+        network, penalties, decay = state.network, 0.0, 0.0
+        weights = [p for group in state.movement.optimiser.param_groups for p in group["params"] if p.dim() > 1]
+        if self.ridge:
+            decay = self.ridge / (len(shown) if batch.weights is None else float(batch.weights.sum()))
+            with torch.no_grad():
+                penalties = decay / 2 * sum(torch.dot(w.flatten(), w.flatten()).item() for w in weights)
+
+        def silence(below: Layer | None, x: Tensor) -> Tensor | None:
+            # A layer without an activation is half of one: of a batch norm and what follows it, or a linear code.
+            of_layer = self.dropout if below is not None and below.activation.name != "identity" else 0.0
+            return _kept(x, self.input_dropout if below is None else of_layer, state.random, batch.first_row)
+
+        silences = bool(self.dropout or self.input_dropout)
+        if state.sweep is not None:
+            loss, found = state.sweep(shown, targets, batch.weights, decay, silence if silences else None)
+            return loss, found, penalties
+        found = _scores(network, shown, self.loss.link, silence) if silences else scores(network, shown, self.loss.link)
+        loss = self.loss.value(found, targets, batch.weights)
+        whole = loss if self.penalty is None else loss + self.penalty(network, shown)
+        state.movement.optimiser.zero_grad(set_to_none=True)
+        whole.backward()
+        with torch.no_grad():
+            for weight in weights if decay else ():
+                if weight.grad is not None:
+                    weight.grad.add_(weight, alpha=decay)
+        return loss.detach(), found.detach(), penalties + (whole.item() - loss.item())
 
     def _targets(self, batch: Batch) -> Targets:
         if self.aim == "values":
@@ -196,22 +236,9 @@ class GradientDescent:
             if batch.targets is None:
                 raise DataError("targets", None, "every row needs a target", "give a stream with targets")
             return batch.targets
-        if batch.labels is None or bool((batch.labels < 0).any()):
-            received = None if batch.labels is None else "-1, a row without one"
-            raise DataError("labels", received, "every row needs a label", "give labelled rows only")
+        if batch.labels is None:  # a label of -1 is refused by the loss
+            raise DataError("labels", None, "every row needs a label", "give labelled rows only")
         return batch.labels
-
-    def _scores(self, network: nn.Sequential, x: Tensor, random: RandomStream, first_row: int) -> Tensor:
-        if not (self.dropout or self.input_dropout):
-            return scores(network, x, self.loss.link)
-        *hidden, last = layers_of(network)
-        x = _silenced(x, self.input_dropout, random, first_row)
-        for layer in hidden:
-            x = layer(x)
-            # A layer without an activation is half of one: of a batch norm and what follows it, or a linear code.
-            if layer.activation.name != "identity":
-                x = _silenced(x, self.dropout, random, first_row)
-        return last.pre_activation(x) if last.activation.name == self.loss.link else last(x)
 
     def to_tree(self, state: DescentState) -> dict[str, Any]:
         """The State as plain containers of tensors and numbers, for a checkpoint."""
@@ -233,13 +260,23 @@ class GradientDescent:
         return replace(state, steps_done=int(tree["steps_done"]))
 
 
-def _silenced(x: Tensor, share_of_units: float, random: RandomStream, first_row: int) -> Tensor:
-    """Rows with a share of their units at zero and the others scaled up, so that their mean stays."""
+def _scores(network: nn.Sequential, x: Tensor, link: str, silence: Silence) -> Tensor:
+    below: Layer | None = None
+    for layer in (layers := layers_of(network)):
+        factors = silence(below, x)
+        x = x if factors is None else x * factors
+        inside = layer is layers[-1] and layer.activation.name == link
+        x, below = layer.pre_activation(x) if inside else layer(x), layer
+    return x
+
+
+def _kept(x: Tensor, share_of_units: float, random: RandomStream, first_row: int) -> Tensor | None:
+    """Factors of 0 for a share of the units and above 1 for the others, so that their mean stays."""
     if not share_of_units:
-        return x
+        return None
     rows, units = len(x), math.prod(x.shape[1:])
     kept = kernels.uniform(rows, units, random, first_row, x.device).reshape(x.shape) >= share_of_units
-    return x * kept.to(x) / (1.0 - share_of_units)
+    return kept.to(x).div_(1.0 - share_of_units)
 
 
 @torch.no_grad()

@@ -1,0 +1,228 @@
+"""What the classifier and the regressor of multilayer perceptrons share."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags, validation
+from torch import nn
+
+from layerwise.data.values import Values
+from layerwise.errors import DivergenceError, OptionError
+from layerwise.estimators.conversion import stream_from, training_device
+from layerwise.estimators.mlp_fit import Going, by_all_rows, by_minibatches, carried, warn_unfinished
+from layerwise.estimators.mlp_options import ACTIVATIONS, check_options, hidden_sizes, pace_from
+from layerwise.estimators.mlp_rows import Lesson, hold_out, read_rows
+from layerwise.networks import GradientFlowInfo, Network, backpropagate, gradient_flow
+from layerwise.randomness import RandomStream
+from layerwise.training.memory import check_parameters, enough_memory
+from layerwise.training.pace import Pace
+
+__all__ = ["Floats", "MultilayerPerceptron", "has_partial_fit"]
+
+Floats = npt.NDArray[np.floating[Any]]
+
+LOGISTIC_GAIN = math.sqrt(1 / 3)
+"""scikit-learn draws weights for the logistic function from a smaller range."""
+
+
+def has_partial_fit(estimator: Any) -> bool:
+    """Whether the solver goes by minibatches.
+
+    Raises
+    ------
+    AttributeError
+        It does not.
+    """
+    if estimator.solver == "lbfgs":
+        raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
+    return True
+
+
+class MultilayerPerceptron(BaseEstimator):
+    """An estimator whose fit leaves ``network_``: parameters, training and what the network says of rows."""
+
+    network_: nn.Sequential
+    out_activation_: str
+    n_outputs_: int
+    _pace: Pace
+    _going: Going | None
+
+    @property
+    def coefs_(self) -> list[Floats]:
+        """The weights of each layer, (units below, units above): the network's own memory, not a copy."""
+        return [linear.weight.detach().numpy().T for linear in self._linear()]
+
+    @coefs_.setter
+    def coefs_(self, given: list[Any]) -> None:
+        _overwrite([linear.weight.T for linear in self._linear()], given, "coefs_")
+
+    @property
+    def intercepts_(self) -> list[Floats]:
+        """The bias of each layer: the network's own memory, not a copy."""
+        return [linear.bias.detach().numpy() for linear in self._linear()]
+
+    @intercepts_.setter
+    def intercepts_(self, given: list[Any]) -> None:
+        _overwrite([linear.bias for linear in self._linear()], given, "intercepts_")
+
+    def gradient_flow(self, X: object, y: object, sample_weight: object = None) -> GradientFlowInfo:
+        """How learning reaches each layer: gradients, residuals and saturation at some rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        GradientFlowInfo
+            The penalty on the weights has no part in it.
+        """
+        validation.check_is_fitted(self)
+        lesson = self._lesson(X, y, sample_weight, reset=False, relearn=False)
+        dtype = next(self.network_.parameters()).dtype
+        batch = next(lesson.stream(len(lesson), RandomStream(0), dtype, False, torch.device("cpu")).epoch(0))
+        told = batch.labels if batch.targets is None else batch.targets
+        assert told is not None
+        return gradient_flow(
+            self.network_, backpropagate(self.network_, batch.values, lesson.loss, told, batch.weights)
+        )
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = cast(Tags, super().__sklearn_tags__())
+        tags.input_tags.sparse = True
+        return tags
+
+    @abstractmethod
+    def _lesson(self, X: object, y: object, sample_weight: object, *, reset: bool, relearn: bool) -> Lesson:
+        """What there is to learn; columns are new if ``reset``, classes if ``relearn``."""
+
+    @abstractmethod
+    def _judge(self, lesson: Lesson) -> Callable[[nn.Sequential], float]:
+        """How good a network is on rows that nothing is learned from."""
+
+    @abstractmethod
+    def _classes_of(self, lesson: Lesson) -> npt.NDArray[Any] | None:
+        """By what held-out rows are drawn in the same shares."""
+
+    def _train(self, X: object, y: object, sample_weight: object, *, incremental: bool) -> None:
+        check_options(self)
+        options: Any = self
+        goes_on = incremental or bool(options.warm_start)
+        known = goes_on and hasattr(self, "network_")
+        if incremental and options.early_stopping:
+            rule = "partial_fit does not support early_stopping=True"
+            raise OptionError("early_stopping", True, rule, "hold rows out yourself")
+        device = training_device(options.device)
+        lesson = self._lesson(X, y, sample_weight, reset=not known, relearn=not goes_on)
+        random = stream_from(options.random_state)
+        sizes = (int(lesson.values.shape[1]), *hidden_sizes(options.hidden_layer_sizes), self.n_outputs_)
+        asked = {"hidden_layer_sizes": options.hidden_layer_sizes, "batch_size": options.batch_size}
+        with enough_memory(asked, "give smaller ones"):
+            if not known:
+                self._start(sizes, lesson, random)
+            elif sizes != self._sizes():
+                rule = f"the network that is gone on with has layers of {self._sizes()[1:-1]}"
+                raise OptionError("hidden_layer_sizes", options.hidden_layer_sizes, rule, "call fit without warm_start")
+            found = None
+            if options.solver == "lbfgs":
+                found = by_all_rows(self, lesson, self.network_, device)
+                self.loss_, self.n_iter_ = found.loss / self._loss_shares() + found.penalty, found.iterations
+            else:
+                self._descend(lesson, random, device, incremental)
+        self.network_.eval().zero_grad(set_to_none=True)
+        if not (found.converged if found else incremental or self._pace.stopped):
+            warn_unfinished(self, found)
+
+    def _start(self, sizes: tuple[int, ...], lesson: Lesson, random: RandomStream) -> None:
+        options: Any = self
+        check_parameters("hidden_layer_sizes", sizes[1:], sizes[0])
+        gain = LOGISTIC_GAIN if options.activation == "logistic" else 1.0
+        network = Network.of_sizes(
+            sizes,
+            ACTIVATIONS[options.activation],
+            initialisation="sklearn",
+            gain=gain,
+            random=random.child("weights"),
+        )
+        double = lesson.values.dtype == np.float64
+        self.network_ = network.to_sequential().to(torch.float64 if double else torch.float32)
+        self.n_layers_, self.t_, self.n_iter_ = len(sizes), 0, 0
+        self._pace, self._going = Pace(float(options.learning_rate_init)), None
+
+    def _descend(self, lesson: Lesson, random: RandomStream, device: torch.device, incremental: bool) -> None:
+        options: Any = self
+        pace = pace_from(self, self._pace)
+        pace.outputs, pace.judge = self._loss_shares(), None
+        if options.early_stopping:
+            of_class = self._classes_of(lesson)
+            learned, held = hold_out(lesson, options.validation_fraction, options.random_state, of_class)
+            lesson, pace.judge = lesson.select(learned), self._judge(lesson.select(held))
+        going = self._going if incremental and self._going is not None and self._going.fits(self) else None
+        try:
+            self.network_, self._going = by_minibatches(
+                self,
+                lesson,
+                self.network_ if going is None else going.state.network,
+                pace,
+                random,
+                device,
+                going,
+                epochs=1 if incremental else int(options.max_iter),
+            )
+        except DivergenceError:
+            self._going = None  # its velocity is what led there
+            raise
+        finally:
+            self._keep(pace)
+
+    def _keep(self, pace: Pace) -> None:
+        options: Any = self
+        pace.judge = pace.last = None  # rows and the State are not kept twice
+        self.n_iter_, self.t_, self.loss_curve_ = pace.epochs, pace.rows_seen, pace.losses
+        self.loss_ = pace.losses[-1] if pace.losses else math.nan
+        stopping = bool(options.early_stopping)
+        self.best_loss_ = None if stopping else pace.best_loss
+        self.validation_scores_ = pace.scores if stopping else None
+        self.best_validation_score_ = pace.best_score if stopping else None
+
+    def _loss_shares(self) -> int:
+        """The loss is reported for one of so many outputs."""
+        return 1
+
+    def _says(self, X: object) -> Floats:
+        """The network's outputs."""
+        validation.check_is_fitted(self)
+        return self._outputs(self.network_, read_rows(self, X))
+
+    def _outputs(self, network: nn.Sequential, values: Values) -> Floats:
+        scores = torch.from_numpy(carried(network, values))
+        output = {"logistic": torch.sigmoid, "exp": torch.exp, "softmax": lambda z: torch.softmax(z, 1)}
+        return output.get(self.out_activation_, lambda z: z)(scores).numpy()
+
+    def _linear(self) -> list[nn.Linear]:
+        if "network_" not in vars(self):
+            raise AttributeError(f"this {type(self).__name__} is not fitted yet: it has no weights")
+        return [module for module in self.network_ if isinstance(module, nn.Linear)]
+
+    def _sizes(self) -> tuple[int, ...]:
+        linear = self._linear()
+        return (linear[0].in_features, *(layer.out_features for layer in linear))
+
+
+@torch.no_grad()
+def _overwrite(parameters: list[Any], given: list[Any], name: str) -> None:
+    shapes, offered = [tuple(p.shape) for p in parameters], [np.shape(array) for array in given]
+    if shapes != offered:
+        raise OptionError(name, offered, f"must be arrays of the shapes {shapes}")
+    for parameter, array in zip(parameters, given, strict=True):
+        parameter.copy_(torch.as_tensor(np.array(array)))

@@ -1,0 +1,198 @@
+"""How a multilayer perceptron is trained: by minibatches, or by all rows at once."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor, nn
+
+from layerwise.errors import DivergenceError
+from layerwise.estimators.conversion import as_tensor, parts
+from layerwise.estimators.mlp_options import descent_from
+from layerwise.estimators.mlp_rows import Lesson
+from layerwise.randomness import RandomStream
+from layerwise.training.gradient_descent import DescentState
+from layerwise.training.loop import Place, run
+from layerwise.training.network_epochs import finished
+from layerwise.training.pace import Pace
+from layerwise.training.quasi_newton import Minimum, minimise
+
+__all__ = ["Going", "by_all_rows", "by_minibatches", "carried", "warn_unfinished"]
+
+
+@dataclass(frozen=True)
+class Going:
+    """What ``partial_fit`` goes on with."""
+
+    solver: str
+    state: DescentState
+
+    def fits(self, estimator: Any) -> bool:
+        """Whether the parameters still ask for the same movement."""
+        return self.solver == estimator.solver and bool(self.state.average) == bool(estimator.averaging)
+
+
+def by_minibatches(
+    estimator: Any,
+    lesson: Lesson,
+    network: nn.Sequential,
+    pace: Pace,
+    random: RandomStream,
+    device: torch.device,
+    going: Going | None = None,
+    *,
+    epochs: int,
+) -> tuple[nn.Sequential, Going]:
+    """Do epochs of gradient descent until nothing gets better.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        Its parameters.
+    lesson : Lesson
+        What is learned from; rows held out are not among it.
+    network : torch.nn.Sequential
+        Moved in place.
+    pace : Pace
+    random : RandomStream
+    device : torch.device
+        Where it is trained; everything is on the CPU afterwards.
+    going : Going, optional
+        What an earlier call of this ended with.
+    epochs : int
+        The most.
+
+    Returns
+    -------
+    network : torch.nn.Sequential
+        As it is used: the running mean where one is asked for, the best one where rows are held out.
+    going : Going
+
+    Raises
+    ------
+    DivergenceError
+        Training left the finite numbers. The network is the last good one.
+    """
+    trainer = descent_from(estimator, lesson.loss, lesson.aim, pace)
+    dtype = next(network.parameters()).dtype
+    size = lesson.batch_size(estimator.batch_size)
+    stream = lesson.stream(size, random.child("batches"), dtype, estimator.shuffle, device)
+    state = trainer.init(network.to(device), random.child("dropout"))
+    if going is not None:
+        # Loss and sweep are those of now; what moves the parameters, and the draws, go on.
+        before = _moved(going.state, device)
+        state = replace(before, network=state.network, sweep=state.sweep)
+    pace.begin(network, resumed=going is not None)
+    done = len(pace.losses)
+    try:
+        run(trainer, state, stream, done + epochs, start=Place(done), observer=pace, after_epoch=pace.after_epoch)
+    except DivergenceError:
+        _put(network.cpu(), pace.kept)
+        raise
+    except KeyboardInterrupt:
+        warnings.warn("Training interrupted by user.", UserWarning, stacklevel=4)
+    last = _moved(pace.last or state, torch.device("cpu"))
+    used = finished(last)
+    if pace.judge is not None:
+        _put(used, pace.kept)
+    return used, Going(estimator.solver, replace(last, sweep=None))  # made anew for the loss of next time
+
+
+def by_all_rows(estimator: Any, lesson: Lesson, network: nn.Sequential, device: torch.device) -> Minimum:
+    """Search a minimum of the loss of all rows.
+
+    Raises
+    ------
+    DivergenceError
+        The loss is not finite. The network is what it was.
+    """
+    dtype = next(network.parameters()).dtype
+    targets = lesson.targets.to(device)
+    weights = None if lesson.weights is None else torch.from_numpy(lesson.weights).to(device)
+
+    def rows() -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+        for part in parts(lesson.values):
+            of_part = None if weights is None else weights[part]
+            yield _dense(lesson.values, part, torch.float64, device), targets[part], of_part
+
+    def tell(iteration: int, loss: float) -> None:
+        print(f"Iteration {iteration}, loss = {loss:.8f}")  # noqa: T201  # this is what verbose asks for
+
+    try:
+        return minimise(
+            network.to(device),
+            rows,
+            lesson.loss,
+            float(estimator.alpha),
+            max_iter=int(estimator.max_iter),
+            max_fun=int(estimator.max_fun),
+            tol=float(estimator.tol),
+            tell=tell if estimator.verbose else None,
+        )
+    finally:
+        network.to("cpu", dtype)
+
+
+def warn_unfinished(estimator: Any, found: Minimum | None) -> None:
+    """Say that training ended before it had converged."""
+    if found is None:
+        said = (
+            f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
+            "converged yet."
+        )
+    else:
+        said = (
+            f"lbfgs failed to converge after {found.iterations} iteration(s): {found.message}\n"
+            "Increase max_iter or max_fun, or scale the columns."
+        )
+    warnings.warn(said, ConvergenceWarning, stacklevel=4)
+
+
+@torch.no_grad()
+def carried(network: nn.Sequential, values: Any) -> npt.NDArray[Any]:
+    """What a network says of rows, part by part, in the precision that answers to both.
+
+    Parameters
+    ----------
+    network : torch.nn.Sequential
+    values : ndarray or csr_matrix of shape (rows, columns)
+
+    Returns
+    -------
+    ndarray of shape (rows, outputs)
+    """
+    parameter = next(network.parameters())
+    own = np.float64 if parameter.dtype == torch.float64 else np.float32
+    precision = np.dtype(np.result_type(values.dtype, own))
+    dtype = torch.float64 if precision == np.float64 else torch.float32
+    if dtype != parameter.dtype:
+        network = copy.deepcopy(network).to(dtype)
+    place = parameter.device
+    found = [network(_dense(values, part, dtype, place)).cpu() for part in parts(values)]
+    return torch.cat(found).numpy()
+
+
+def _dense(values: Any, part: slice, dtype: torch.dtype, device: torch.device) -> Tensor:
+    some: Any = values[part]
+    return as_tensor(some, dtype).to(device)
+
+
+def _moved(state: DescentState, device: torch.device) -> DescentState:
+    """A State on another device."""
+    state.network.to(device)
+    for kept in state.movement.optimiser.state.values():
+        for name, value in kept.items():
+            kept[name] = value.to(device)
+    return replace(state, average={name: value.to(device) for name, value in state.average.items()})
+
+
+def _put(network: nn.Sequential, parameters: Mapping[str, Tensor]) -> None:
+    network.load_state_dict(dict(parameters))

@@ -1,0 +1,158 @@
+"""What a multilayer perceptron is given, as what it learns from: rows in its own precision, targets, weights."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.model_selection import train_test_split
+from sklearn.utils import validation
+from torch import Tensor
+
+from layerwise.data.values import Values
+from layerwise.errors import DataError
+from layerwise.estimators.conversion import OwnPrecision
+from layerwise.networks.loss import Loss
+from layerwise.randomness import RandomStream
+from layerwise.training.gradient_descent import Aim
+
+__all__ = ["Lesson", "hold_out", "read_rows", "read_rows_and_targets"]
+
+LARGEST_BATCH = 200
+"""Of ``batch_size="auto"``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """Rows, what a network should say of each, what each counts, and what it costs to be wrong.
+
+    Parameters
+    ----------
+    values : ndarray or csr_matrix of shape (rows, columns)
+    targets : Tensor of shape (rows,), int64, or (rows, outputs)
+    weights : ndarray of shape (rows,), optional
+    loss : Loss
+    """
+
+    values: Values
+    targets: Tensor
+    weights: npt.NDArray[np.float64] | None
+    loss: Loss
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])
+
+    @property
+    def aim(self) -> Aim:
+        """What of a minibatch the loss compares with."""
+        return "targets" if self.targets.is_floating_point() else "labels"
+
+    def select(self, rows: npt.NDArray[np.int64]) -> Lesson:
+        """Some of the rows."""
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, values=cast(Any, self.values)[rows], targets=self.targets[rows], weights=weights)
+
+    def batch_size(self, asked: object) -> int:
+        """The size of a minibatch: no more than there are rows, which is warned of."""
+        if asked == "auto":
+            return min(LARGEST_BATCH, len(self))
+        if cast(int, asked) > len(self):
+            said = "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
+            warnings.warn(said, UserWarning, stacklevel=5)
+        return min(int(cast(int, asked)), len(self))
+
+    def stream(
+        self, batch_size: int, random: RandomStream, dtype: torch.dtype, shuffle: bool, device: torch.device
+    ) -> OwnPrecision:
+        """Minibatches, in a new order every epoch if they are shuffled."""
+        return OwnPrecision(
+            self.values,
+            batch_size,
+            random,
+            dtype=dtype,
+            labels=self.targets.numpy() if self.aim == "labels" else None,
+            shuffle=shuffle,
+            device=device,
+            weights=None if self.weights is None else torch.from_numpy(self.weights),
+            targets=self.targets.to(dtype) if self.aim == "targets" else None,
+        )
+
+
+def read_rows(estimator: Any, X: object) -> Values:
+    """Check rows by scikit-learn's rules against those that the estimator was fitted on.
+
+    Raises
+    ------
+    ValueError, TypeError
+    """
+    rows: Any = cast(Any, validation).validate_data(estimator, X, accept_sparse=["csr", "csc"], reset=False)
+    return rows if isinstance(rows, np.ndarray) else rows.tocsr()
+
+
+def read_rows_and_targets(estimator: Any, X: object, y: object, *, reset: bool, numeric: bool) -> tuple[Values, Any]:
+    """Check rows and targets by scikit-learn's rules.
+
+    Returns
+    -------
+    values : ndarray or csr_matrix of shape (rows, columns), float32 or float64
+    y : ndarray of shape (rows,) or (rows, outputs)
+
+    Raises
+    ------
+    ValueError, TypeError
+    """
+    checked: Any = cast(Any, validation).validate_data(
+        estimator,
+        X,
+        y,
+        accept_sparse=["csr", "csc"],
+        multi_output=True,
+        y_numeric=numeric,
+        dtype=(np.float64, np.float32),
+        order="C",
+        reset=reset,
+    )
+    rows, targets = checked
+    if targets.ndim == 2 and targets.shape[1] == 1:
+        targets = cast(Any, validation).column_or_1d(targets, warn=True)
+    return (rows if isinstance(rows, np.ndarray) else rows.tocsr()), targets
+
+
+def hold_out(
+    lesson: Lesson, share: float, random_state: Any, stratify: Any
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Which rows are learned from, and which decide when to stop.
+
+    Parameters
+    ----------
+    lesson : Lesson
+    share : float
+    random_state : int, RandomState or None
+    stratify : ndarray of shape (rows,), optional
+        Of each class the same share is taken, where there are rows enough.
+
+    Raises
+    ------
+    DataError, ValueError
+        Too few rows.
+    """
+    every, held_count = np.arange(len(lesson)), math.ceil(share * len(lesson))
+    if stratify is not None:
+        _, counts = np.unique(stratify, return_counts=True)
+        possible = counts.min() > 1 and len(counts) <= min(held_count, len(lesson) - held_count)
+        stratify = stratify if possible else None
+    split: Any = train_test_split(every, random_state=random_state, test_size=share, stratify=stratify)
+    learned, held = split
+    if len(held) < 2:
+        rule = "The validation set is too small"
+        remedy = "Increase 'validation_fraction' or the size of your dataset."
+        raise DataError("validation_fraction", share, rule, remedy)
+    if lesson.weights is not None and not lesson.weights[held].any():
+        rule = "The sample weights for validation set are all zero"
+        raise DataError("sample_weight", "zero for each row held out", rule, "take another random_state")
+    return learned, held

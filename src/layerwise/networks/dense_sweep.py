@@ -1,0 +1,155 @@
+"""The gradient of a plain stack of dense layers, into the parameters' own memory.
+
+:func:`~layerwise.networks.backpropagate` keeps all there is to see; autograd can follow anything. This sweep does the
+common case, linear maps with an activation each, with as few calls as there are products and activations: in small
+networks the calls are what a step costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from layerwise.networks.dense import Dense
+from layerwise.networks.layers import Layer, layers_of
+from layerwise.networks.loss import Loss, Targets
+from layerwise.shapes import Scalar, UnitBatch, VisibleBatch
+
+__all__ = ["DenseSweep", "Silence"]
+
+Silence = Callable[[Layer | None, Tensor], Tensor | None]
+"""From a layer, None for the rows themselves, and what it gives to what that is multiplied with; None for nothing."""
+
+_HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+
+
+def _relu_back(gradient: Tensor, value: Tensor) -> Tensor:
+    return gradient.mul_(value > 0)
+
+
+def _sigmoid_back(gradient: Tensor, value: Tensor) -> Tensor:
+    return gradient.mul_(value).mul_(1.0 - value)
+
+
+def _tanh_back(gradient: Tensor, value: Tensor) -> Tensor:
+    return gradient.mul_(1.0 - value * value)
+
+
+_Functions = tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]
+_NOTHING: _Functions = (lambda z: z, lambda gradient, value: gradient)
+_FROM_VALUE: dict[str, _Functions] = {
+    "identity": _NOTHING,
+    "relu": (torch.relu_, _relu_back),
+    "sigmoid": (torch.sigmoid_, _sigmoid_back),
+    "tanh": (torch.tanh_, _tanh_back),
+}
+"""Activations whose derivative is known from their value: in place forwards, and in place backwards."""
+
+
+class DenseSweep:
+    """Forwards and backwards through a network's layers, which are looked up once.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    loss : Loss
+    """
+
+    def __init__(self, layers: Sequence[Layer], loss: Loss) -> None:
+        self._layers, self._loss = tuple(layers), loss
+        names = [layer.activation.name for layer in layers]
+        if names[-1] == loss.link:
+            names[-1] = "identity"
+        self._functions = [_FROM_VALUE[name] for name in names]
+
+    @classmethod
+    def of(cls, network: nn.Sequential, loss: Loss) -> DenseSweep | None:
+        """The sweep through a network; None where only autograd knows the way.
+
+        That is: a layer that is not linear, an activation other than the identity, ReLU, sigmoid, tanh and the loss's
+        link, weights that stand in two places or do not learn, hooks.
+        """
+        layers = layers_of(network)
+        parameters: list[int] = []
+        for layer in layers:
+            if layer.dense is None:
+                return None
+            inside = layer is layers[-1] and layer.activation.name == loss.link
+            if not inside and layer.activation.name not in _FROM_VALUE:
+                return None
+            parameters += [id(parameter) for parameter in layer.dense.parameters()]
+        learned = all(parameter.requires_grad for parameter in network.parameters())
+        hooked = any(vars(module).get(name) for module in network.modules() for name in _HOOKS)
+        alone = len(set(parameters)) == len(parameters)
+        return cls(layers, loss) if layers and learned and alone and not hooked else None
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        x: VisibleBatch,
+        targets: Targets,
+        weights: Tensor | None = None,
+        decay: float = 0.0,
+        silence: Silence | None = None,
+    ) -> tuple[Scalar, UnitBatch]:
+        """Put the gradient of a batch's loss into each parameter's ``grad``.
+
+        Parameters
+        ----------
+        x : Tensor of shape (batch, in)
+        targets : Tensor
+            What the loss takes.
+        weights : Tensor of shape (batch,), optional
+            What each row counts.
+        decay : float
+            This share of each weight is added to its gradient.
+        silence : callable, optional
+            What the values between layers are multiplied with: dropout.
+
+        Returns
+        -------
+        loss : Tensor of shape ()
+            Mean over the rows; decay left out.
+        scores : Tensor of shape (batch, out)
+
+        Raises
+        ------
+        DataError
+            Rows, targets or weights do not fit.
+        """
+        self._layers[0].check(x)
+        taken: list[tuple[Tensor, Tensor, Tensor | None]] = []  # by layer: its input, the same as used, the factors
+        below: Layer | None = None
+        for layer, (value, _) in zip(self._layers, self._functions, strict=True):
+            factors = None if silence is None else silence(below, x)
+            used = x if factors is None else x * factors
+            taken.append((x, used, factors))
+            x, below = value(layer.pre_activation(used)), layer
+
+        scores = x
+        loss, residual = self._loss.value_and_derivative(scores, targets, weights)
+        for number in range(len(self._layers) - 1, -1, -1):
+            dense = self._layers[number].dense
+            assert dense is not None
+            residual = self._functions[number][1](residual, x)
+            x, used, factors = taken[number]
+            _fill(dense, residual, used, decay)
+            if number:
+                residual = residual @ dense.weight
+                if factors is not None:
+                    residual.mul_(factors)
+        return loss, scores
+
+
+def _fill(dense: nn.Linear | Dense, residual: Tensor, below: Tensor, decay: float) -> None:
+    weight = dense.weight
+    if weight.grad is None:
+        weight.grad = torch.empty_like(weight)
+    torch.addmm(weight, residual.T, below, beta=decay, out=weight.grad)
+    bias: nn.Parameter | None = dense.bias
+    if bias is not None:
+        if bias.grad is None:
+            bias.grad = torch.empty_like(bias)
+        torch.sum(residual, 0, out=bias.grad)

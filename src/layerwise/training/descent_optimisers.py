@@ -1,0 +1,122 @@
+r"""Adam and momentum as their authors wrote them, and scikit-learn after them, in torch's form.
+
+torch's own differ in places that a loss curve shows. Its Adam adds ε to the root of the *corrected* second moment; the
+efficient form of the paper [1]_, section 2, adds it to the root of the moment itself,
+
+.. math:: \alpha_t = \alpha \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t}, \qquad
+          \theta \leftarrow \theta - \alpha_t\, m / (\sqrt{v} + \hat\varepsilon).
+
+Its SGD multiplies the velocity with the learning rate of now; here a step enters the velocity at the rate that it was
+made with [2]_,
+
+.. math:: u \leftarrow \mu u - \eta g, \qquad
+          \theta \leftarrow \theta + u \quad\text{or, after Nesterov,}\quad \theta \leftarrow \theta + \mu u - \eta g,
+
+which is the same while the rate is constant.
+
+References
+----------
+.. [1] D. P. Kingma, J. Ba (2015). Adam: a method for stochastic optimization. ICLR.
+.. [2] I. Sutskever, J. Martens, G. Dahl, G. Hinton (2013). On the importance of initialization and momentum in deep
+   learning. ICML.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.adam import adam
+
+__all__ = ["PaperAdam", "RatedMomentum"]
+
+
+class PaperAdam(Optimizer):
+    """Adam with ε beside the root of the second moment.
+
+    Parameters
+    ----------
+    params : iterable of Tensor or of groups
+    lr : float
+    betas : (float, float)
+        Memory of the first and of the second moment, each at least 0 and below 1.
+    eps : float
+    """
+
+    def __init__(
+        self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:
+        """Move the parameters by their ``grad``; ``closure`` is not asked."""
+        for group in self.param_groups:
+            (beta_1, beta_2), moved = group["betas"], [p for p in group["params"] if p.grad is not None]
+            if not moved:
+                continue
+            states = [self._state_of(p) for p in moved]
+            done = states[0]["step"].item() + 1
+            adam(
+                moved,
+                [p.grad for p in moved],
+                [state["exp_avg"] for state in states],
+                [state["exp_avg_sq"] for state in states],
+                [],
+                [state["step"] for state in states],
+                fused=all(p.is_contiguous() for p in moved),
+                amsgrad=False,
+                beta1=beta_1,
+                beta2=beta_2,
+                lr=group["lr"],
+                weight_decay=0.0,
+                # torch divides the root of the second moment by the same.
+                eps=group["eps"] / math.sqrt(1.0 - beta_2**done),
+                maximize=False,
+            )
+
+    def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
+        state: dict[str, Tensor] = self.state[parameter]
+        if not state:
+            state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
+            state["exp_avg"] = torch.zeros_like(parameter)
+            state["exp_avg_sq"] = torch.zeros_like(parameter)
+        return state
+
+
+class RatedMomentum(Optimizer):
+    """Momentum whose velocity holds each step at its own learning rate.
+
+    Parameters
+    ----------
+    params : iterable of Tensor or of groups
+    lr : float
+    momentum : float
+        At least 0.
+    nesterov : bool
+        Whether the step looks ahead along the velocity.
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0.9, nesterov: bool = True) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "nesterov": nesterov})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:
+        """Move the parameters by their ``grad``; ``closure`` is not asked."""
+        for group in self.param_groups:
+            rate, momentum = group["lr"], group["momentum"]
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                state = self.state[parameter]
+                if "velocity" not in state:
+                    state["velocity"] = torch.zeros_like(parameter)
+                velocity = state["velocity"].mul_(momentum).add_(parameter.grad, alpha=-rate)
+                if group["nesterov"]:
+                    parameter.add_(velocity, alpha=momentum).add_(parameter.grad, alpha=-rate)
+                else:
+                    parameter.add_(velocity)

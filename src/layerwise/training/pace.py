@@ -1,0 +1,148 @@
+"""When to stop and how fast to go, from epoch to epoch, by scikit-learn's rules for multilayer perceptrons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from layerwise.training.gradient_descent import DescentInfo, DescentState
+from layerwise.training.loop import Place
+from layerwise.training.network_epochs import Score, finished
+from layerwise.training.pretraining import check_finite
+
+__all__ = ["Pace"]
+
+SLOWEST = 1e-6
+"""A rate that adapts is not lowered further."""
+
+
+@dataclass
+class Pace:
+    """Looks at the training loss, or at held-out rows, after each epoch; observer and ``after_epoch`` of a run.
+
+    What it has seen stays from one run to the next, so that a warm start has to be better than all before.
+
+    Parameters
+    ----------
+    rate : float
+        The learning rate at the beginning of a run.
+    schedule : {"constant", "invscaling", "adaptive"}
+        How the rate changes: not at all; as ``rate / (rows seen + 1) ** power_t``; to a fifth where it would stop.
+    power_t, tol : float
+    patience : float
+        It stops after more than so many epochs that did not improve by ``tol``.
+    judge : callable, optional
+        From a network to how good it is on held-out rows, greater being better. The best network is kept.
+    outputs : int
+        The loss is reported for one of so many outputs.
+    tell : callable, optional
+        Given a line after each epoch and before stopping.
+    """
+
+    rate: float
+    schedule: str = "constant"
+    power_t: float = 0.5
+    tol: float = 1e-4
+    patience: float = 10
+    judge: Score | None = None
+    outputs: int = 1
+    tell: Callable[[str], None] | None = None
+
+    losses: list[float] = field(default_factory=list[float])
+    scores: list[float] = field(default_factory=list[float])
+    best_loss: float = math.inf
+    best_score: float = -math.inf
+    rows_seen: int = 0
+    epochs: int = 0
+    """Of this run."""
+    stopped: bool = False
+    kept: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+    """The parameters of the network with the best score, or of the last good one."""
+    last: DescentState | None = None
+    """The State after the last epoch of this run."""
+    _now: float = 0.0
+    _idle: int = 0
+    _sum: float = 0.0
+    _rows: int = 0
+
+    def begin(self, network: nn.Sequential, *, resumed: bool = False) -> None:
+        """Start a run, at the first learning rate unless an earlier one is gone on with."""
+        self.epochs, self.stopped, self.last, self._sum, self._rows = 0, False, None, 0.0, 0
+        self._now = self._now if resumed else self.rate
+        self.kept = _parameters(network)
+
+    def factor(self, step: int) -> float:
+        """What the first learning rate is multiplied with: a schedule that depends on what was seen."""
+        return self._now / self.rate
+
+    def batch_done(self, place: Place, rows: int, info: object) -> None:
+        """Add up the loss."""
+        assert isinstance(info, DescentInfo)
+        self._sum += (info.loss.item() / self.outputs + info.penalties) * rows
+        self._rows += rows
+
+    def after_epoch(self, state: DescentState, epoch: int) -> DescentState:
+        """Take notice of an epoch; the State goes on as it is.
+
+        Raises
+        ------
+        DivergenceError
+            A parameter is no number any more.
+        """
+        network = finished(state)
+        check_finite(network, f"epoch {epoch + 1}")
+        self.losses.append(self._sum / self._rows)
+        self.rows_seen += self._rows
+        self.epochs, self.last = self.epochs + 1, state
+        self._sum, self._rows = 0.0, 0
+        self._say(f"Iteration {self.epochs}, loss = {self.losses[-1]:.8f}")
+        if self.judge is None:
+            better = self.losses[-1] <= self.best_loss - self.tol
+            self.best_loss = min(self.best_loss, self.losses[-1])
+            self.kept = _parameters(network)
+        else:
+            score = self.judge(network)
+            self.scores.append(score)
+            self._say(f"Validation score: {score:f}")
+            better = not score < self.best_score + self.tol
+            if score > self.best_score:
+                self.best_score, self.kept = score, _parameters(network)
+        self._idle = 0 if better else self._idle + 1
+        if self.schedule == "invscaling":
+            self._now = self.rate / (self.rows_seen + 1) ** self.power_t
+        if self._idle > self.patience:
+            self._slow_down_or_stop()
+        return state
+
+    def epoch_done(self, epoch: int) -> None:
+        """Nothing is left to do."""
+
+    def wants_to_stop(self) -> bool:
+        """Whether nothing has become better for too long."""
+        return self.stopped
+
+    def _slow_down_or_stop(self) -> None:
+        what = "Training loss" if self.judge is None else "Validation score"
+        message = f"{what} did not improve more than tol={self.tol:f} for {self.patience} consecutive epochs."
+        if self.schedule != "adaptive":
+            self.stopped = True
+            self._say(f"{message} Stopping.")
+        elif self._now <= SLOWEST:
+            self.stopped = True
+            self._say(f"{message} Learning rate too small. Stopping.")
+        else:
+            self._now, self._idle = self._now / 5.0, 0
+            self._say(f"{message} Setting learning rate to {self._now:f}")
+
+    def _say(self, line: str) -> None:
+        if self.tell is not None:
+            self.tell(line)
+
+
+@torch.no_grad()
+def _parameters(network: nn.Sequential) -> dict[str, Tensor]:
+    return {name: parameter.clone() for name, parameter in network.named_parameters()}
