@@ -10,11 +10,12 @@ import torch
 from scipy.stats import chi2
 from torch import Tensor
 
-from layerwise.data import Batch
-from layerwise.energy import RBM
+from layerwise.data import Batch, Minibatches, Preparation, Rows
+from layerwise.energy import RBM, class_rbm
 from layerwise.errors import DataError
 from layerwise.randomness import RandomStream
 from layerwise.training.averaging import averaged
+from layerwise.training.classification_rbm import ClassificationLearning
 from layerwise.training.contrastive import ContrastiveLearning, ContrastiveState
 from layerwise.training.phases import complete
 from layerwise.units import UnitKind
@@ -50,6 +51,49 @@ def test_a_weight_of_two_is_the_row_twice(options: dict[str, object], visible: s
         assert torch.allclose(one, other, rtol=0, atol=100 * SINGLE), name
     even = step(trainer, make_rbm(visible), v)
     assert not torch.allclose(even.rbm.weights, heavy.rbm.weights, rtol=0, atol=1e-3)
+
+
+@every_kind
+@pytest.mark.parametrize("batch_size", [1, 4])
+@pytest.mark.parametrize("options", [{}, {"centred": True, "sliding": 0.0}, {"method": "pt"}], ids=str)
+def test_a_row_weighs_the_same_in_every_minibatch(
+    options: dict[str, object], batch_size: int, visible: str, make_rbm: MakeRBM
+) -> None:
+    # From one machine and the same chains, the steps of an epoch's minibatches add up to that of all rows together.
+    v, weights = rows(make_rbm(visible)), torch.tensor([9.0, 1.0, 0.5, 2.0, 30.0, 1.0], dtype=torch.float64)
+    trainer = ContrastiveLearning(**{"chains": 50, "learning_rate": 2.0**-7, "momentum": 0.0, **options})  # type: ignore[arg-type]
+    start, whole = make_rbm(visible), step(trainer, make_rbm(visible), v, weights).rbm
+    moved = {name: torch.zeros_like(p) for name, p in start.named_parameters()}
+    of_rows = Rows(v.numpy())
+    as_it_is = Preparation.unchanged(v.shape[1])
+    for batch in Minibatches(of_rows, as_it_is, batch_size, RandomStream(2), weights=weights).epoch(0):
+        rbm = trainer.step(trainer.init(make_rbm(visible), RandomStream(0)), batch)[0].rbm
+        for name, p in rbm.named_parameters():
+            moved[name] += (p - start.get_parameter(name)) * (len(batch.values) / len(v))
+    for name, p in whole.named_parameters():
+        assert torch.allclose(moved[name], p - start.get_parameter(name), rtol=1e-4, atol=100 * SINGLE), name
+
+
+def test_a_labelled_row_weighs_the_same_in_every_minibatch() -> None:
+    x, labels = torch.eye(6, 4), torch.arange(6) % 2
+    weights = torch.tensor([9.0, 1.0, 0.5, 2.0, 30.0, 1.0], dtype=torch.float64)
+    trainer = ClassificationLearning(None, 1.0, 0.7, optimiser="sgd", learning_rate=1.0, momentum=0.0)
+
+    def moved(batch_size: int) -> Tensor:
+        total = torch.zeros(4 + 2, 3)
+        stream = Minibatches(
+            Rows(x.numpy(), labels.numpy()), Preparation.unchanged(4), batch_size, RandomStream(2), weights=weights
+        )
+        for batch in stream.epoch(0):
+            rbm = class_rbm(4, 3, 2)
+            rbm.scatter_weights(RandomStream(3), 0.5)
+            before = rbm.weights.clone()
+            trainer.step(trainer.init(rbm, RandomStream(0)), batch)
+            total += (rbm.weights - before) * (len(batch.values) / len(x))
+        return total
+
+    assert torch.allclose(moved(1), moved(6), rtol=1e-4, atol=100 * SINGLE)
+    assert torch.allclose(moved(4), moved(6), rtol=1e-4, atol=100 * SINGLE)
 
 
 @every_kind

@@ -33,6 +33,8 @@ class Batch:
         How much each row counts beside the others; None where all count the same.
     targets : Tensor of shape (batch, outputs), or None
         What a network should give for each row.
+    mean_weight : float or None
+        Mean of the weights of all rows that there are, in other batches, too; None where these are all.
     """
 
     values: VisibleBatch
@@ -41,6 +43,7 @@ class Batch:
     total: int
     weights: PerRow | None = None
     targets: UnitBatch | None = None
+    mean_weight: float | None = None
 
 
 @runtime_checkable

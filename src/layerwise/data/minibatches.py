@@ -102,6 +102,7 @@ class Minibatches:
         self._values = _resident(rows.values, self.device)
         self._labels = None if rows.labels is None else _shared(rows.labels).to(self.device)
         self._weights = None if weights is None else weights.to(self.device)
+        self._mean_weight = None if weights is None else float(weights.double().mean())
         self._targets = None if targets is None else targets.to(self.device)
 
     @property
@@ -154,7 +155,7 @@ class Minibatches:
                 None if of_all is None else of_all.index_select(0, places)
                 for of_all in (self._labels, self._weights, self._targets)
             )
-            yield Batch(self._gather(values_order[part]), labels, first_row, total, weights, targets)
+            yield Batch(self._gather(values_order[part]), labels, first_row, total, weights, targets, self._mean_weight)
 
     def _gather(self, places: Tensor) -> Tensor:
         if isinstance(self._values, Tensor):

@@ -51,8 +51,8 @@ def first_offsets(rbm: RBM) -> Offsets:
 
 def slide(offsets: Offsets, data: Phase, sliding: float) -> None:
     """Let the offsets go after the means of one minibatch, by the share ``sliding`` of the way."""
-    offsets.visible.lerp_(data.weighted(data.values).mean(0), sliding)
-    offsets.hidden.lerp_(data.weighted(data.hidden).mean(0), sliding)
+    offsets.visible.lerp_(data.mean(data.values), sliding)
+    offsets.hidden.lerp_(data.mean(data.hidden), sliding)
 
 
 def centre_biases(

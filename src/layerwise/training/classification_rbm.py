@@ -155,7 +155,7 @@ class ClassificationLearning:
         labels = self._labels(batch, self._label_units(rbm).size)
         x = self._complete(state, batch, labels)
         labelled = (labels >= 0).to(x.dtype)
-        counts = relative_weights(batch.weights, x)
+        counts = relative_weights(batch)
         fields = fields_by_class(rbm, kernels.compress(x))
         log_p = torch.log_softmax(class_log_weights(rbm, fields), dim=1)
         p = log_p.exp()

@@ -188,7 +188,7 @@ class ContrastiveLearning:
             A weight of a row is negative, or none is above 0; or a categorical site is missing in part.
         """
         rbm, random, row, tempering = state.rbm, state.random, batch.first_row, state.tempering
-        weights = relative_weights(batch.weights, batch.values)
+        weights = relative_weights(batch)
         fill = partial(complete, rbm, batch.values, self.missing_steps, random, row)
         data, h = data_phase(rbm, batch.values, weights, random if self.method == "cd" else None, row, fill)
         chains = None
@@ -199,10 +199,13 @@ class ContrastiveLearning:
         else:
             assert h is not None
             model, _ = dream(rbm, h, self.steps, random, row, weights, keep=False)
+        if weights is not None and self.method != "cd":
+            # What is taken off weighs as much as what is put on: heavy minibatches would push all else.
+            model.share = weights.mean().expand(len(model.values), 1)
 
         activity = state.activity
         if self.sparsity_target is not None:
-            now = data.weighted(data.hidden).mean(0)
+            now = data.mean(data.hidden)
             activity = now if activity is None else torch.lerp(now, activity, ACTIVITY_MEMORY)
         if state.offsets is not None:
             slide(state.offsets, data, self.sliding)

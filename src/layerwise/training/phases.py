@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from layerwise import kernels
+from layerwise.data.minibatches import Batch
 from layerwise.energy.clamping import clamped_gibbs, draw_unknown
 from layerwise.energy.rbm import RBM
 from layerwise.errors import DataError
 from layerwise.kernels import SparseRows
 from layerwise.randomness import RandomStream
-from layerwise.shapes import HiddenChains, PerRow, VisibleBatch
+from layerwise.shapes import HiddenChains, VisibleBatch
 
 __all__ = ["Phase", "complete", "data_phase", "relative_weights"]
 
@@ -36,21 +37,28 @@ class Phase:
     hidden: Tensor
     """(rows, hidden): E[h | v]."""
     share: Tensor | None = None
-    """(rows, 1): the weight of each row over the mean weight; None where all weigh the same."""
+    """(rows, 1): the weight of each row over the mean weight of all; None where all weigh the same."""
 
     def weighted(self, values: Tensor) -> Tensor:
         """Numbers of the rows, such that their plain mean is the phase's."""
         return values if self.share is None else values * self.share
 
+    def mean(self, values: Tensor) -> Tensor:
+        """Mean over these rows alone, each by its weight."""
+        return values.mean(0) if self.share is None else self.weighted(values).mean(0) / self.share.mean()
 
-def relative_weights(weights: PerRow | None, values: VisibleBatch) -> Tensor | None:
-    """Weights of rows over their mean, as a column of the rows' precision.
+
+def relative_weights(batch: Batch) -> Tensor | None:
+    """Weights of rows over the mean of all, as a column of the rows' precision.
+
+    Over the mean of a minibatch a row would weigh less for standing beside heavy ones, and alone it would weigh one.
 
     Raises
     ------
     DataError
         A weight is negative or no number, or none is above 0.
     """
+    weights = batch.weights
     if weights is None:
         return None
     mean = weights.mean()
@@ -59,7 +67,7 @@ def relative_weights(weights: PerRow | None, values: VisibleBatch) -> Tensor | N
         raise DataError(
             "weights", f"{float(weights.min())} to {float(weights.max())}", rule, "leave rows out that weigh nothing"
         )
-    return (weights / mean)[:, None].to(values.dtype)
+    return (weights / (batch.mean_weight or mean))[:, None].to(batch.values.dtype)
 
 
 def complete(rbm: RBM, values: VisibleBatch, steps: int, random: RandomStream, first_row: int) -> VisibleBatch:

@@ -145,7 +145,7 @@ class UpDown:
             A value is missing; a weight of a row is negative, or none is above 0.
         """
         net, random, row = state.net, state.random, batch.first_row
-        share = relative_weights(batch.weights, batch.values)
+        share = relative_weights(batch)
         if bool(batch.values.sum().isnan()):
             raise DataError("rows", "NaN", "up-down needs every value", "fill the gaps with the first layer's impute")
         recognition, generation, top = net.recognition, net.generation, net.top
