@@ -11,7 +11,7 @@ import torch
 from scipy.stats import chi2
 from torch import Tensor
 
-from layerwise.energy import RBM, BeliefNet
+from layerwise.energy import RBM, BeliefNet, LadderWarning
 from layerwise.energy.class_rbm import class_rbm, free_energy_of_features, join_labels
 from layerwise.energy.conditional import Conditional
 from layerwise.energy.directed_stack import DirectedStack
@@ -224,6 +224,16 @@ def test_labels_that_do_not_fit_are_refused() -> None:
 def test_tempered_chains_refuse_what_they_cannot_do() -> None:
     with pytest.raises(OptionError, match="replicas = 3: tempered chains keep no label; leave one of the two out"):
         labelled_net().sample(2, RandomStream(0), label=1, replicas=3)
+
+
+def test_a_ladder_too_coarse_is_said() -> None:
+    # All of twelve units on or all off: at β = 0, where each is a fair coin, hardly any row is like either.
+    both = torch.tensor([[0.0], [1.0]]).expand(2, 12)
+    rbm = RBM(BernoulliUnits(12), BernoulliUnits(12), torch.full((12, 12), 4.0))
+    rbm.visible.bias.fill_(-24.0)
+    rbm.hidden.bias.fill_(-24.0)
+    with pytest.warns(LadderWarning, match="the ladder of 2 temperatures is too coarse"):
+        BeliefNet([rbm]).sample(50, RandomStream(0), 50, both, replicas=2)
 
 
 def test_directions_that_do_not_fit_are_refused(make_rbm: MakeRBM) -> None:

@@ -18,7 +18,10 @@ def sample(
     output: Annotated[
         Path,
         typer.Option(
-            "-o", "--output", metavar="FILE", help="A .png, for pictures, or a .npy file; is replaced if there."
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="A .png, for pictures, or a .npy file; of a table a .csv or .parquet file; is replaced if there.",
         ),
     ],
     count: Annotated[int, typer.Option(metavar="N", help="How many rows.")] = 100,

@@ -29,7 +29,7 @@ from layerwise.energy.class_rbm import (
 )
 from layerwise.energy.conditional import Conditional
 from layerwise.energy.gibbs import gibbs
-from layerwise.energy.ladder import ladder
+from layerwise.energy.ladder import ladder, warn_if_coarse
 from layerwise.energy.path import Path
 from layerwise.energy.rbm import RBM
 from layerwise.energy.tempering import start_tempering, temper
@@ -149,6 +149,11 @@ class DirectedStack(nn.Module, ABC):
         Raises
         ------
         OptionError, DataError
+
+        Warns
+        -----
+        LadderWarning
+            Neighbours among the replicas hardly swap: take more.
         """
         if count < 1:
             raise OptionError("count", count, "must be at least 1")
@@ -182,6 +187,7 @@ class DirectedStack(nn.Module, ABC):
             mean = None if start is None else self.top_rows(start, None, random).mean(0)
             path = Path.from_mean(top, mean)
             tempered = temper(path, start_tempering(path, ladder(replicas), count, random), steps, random)
+            warn_if_coarse(tempered.betas.tolist(), tempered.rates.tolist())
             return tempered.rows, top.sample_h_from_v(tempered.rows, random)
         x = top.visible.sample(top.visible.bias.expand(count, -1).contiguous(), random)
         if start is not None:
