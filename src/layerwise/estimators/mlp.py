@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import Tags, validation
+from sklearn.utils import Tags, metaestimators, validation
 from torch import nn
 
 from layerwise.data.values import Values
@@ -25,7 +25,7 @@ from layerwise.randomness import RandomStream
 from layerwise.training.memory import check_parameters, enough_memory
 from layerwise.training.pace import Pace
 
-__all__ = ["Floats", "MultilayerPerceptron", "has_partial_fit"]
+__all__ = ["Floats", "MultilayerPerceptron", "by_minibatches_only"]
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -33,17 +33,14 @@ LOGISTIC_GAIN = math.sqrt(1 / 3)
 """scikit-learn draws weights for the logistic function from a smaller range."""
 
 
-def has_partial_fit(estimator: Any) -> bool:
-    """Whether the solver goes by minibatches.
-
-    Raises
-    ------
-    AttributeError
-        It does not.
-    """
+def _by_minibatches(estimator: Any) -> bool:
     if estimator.solver == "lbfgs":
         raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
     return True
+
+
+by_minibatches_only: Any = cast(Any, metaestimators).available_if(_by_minibatches)
+"""Decorates a method that there is only where the solver goes by minibatches."""
 
 
 class MultilayerPerceptron(BaseEstimator):
@@ -98,7 +95,7 @@ class MultilayerPerceptron(BaseEstimator):
         )
 
     def __sklearn_tags__(self) -> Tags:
-        tags = cast(Tags, super().__sklearn_tags__())
+        tags: Tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
@@ -206,8 +203,11 @@ class MultilayerPerceptron(BaseEstimator):
 
     def _outputs(self, network: nn.Sequential, values: Values) -> Floats:
         scores = torch.from_numpy(carried(network, values))
-        output = {"logistic": torch.sigmoid, "exp": torch.exp, "softmax": lambda z: torch.softmax(z, 1)}
-        return output.get(self.out_activation_, lambda z: z)(scores).numpy()
+        if self.out_activation_ == "softmax":
+            return torch.softmax(scores, 1).numpy()
+        if self.out_activation_ == "identity":
+            return scores.numpy()
+        return (scores.sigmoid() if self.out_activation_ == "logistic" else scores.exp()).numpy()
 
     def _linear(self) -> list[nn.Linear]:
         if "network_" not in vars(self):

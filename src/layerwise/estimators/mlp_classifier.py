@@ -11,14 +11,12 @@ import numpy.typing as npt
 import torch
 from sklearn.base import ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import Tags
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils import Tags, multiclass
+from sklearn.utils import class_weight as class_weights
 from torch import nn
 
 from layerwise.errors import DataError, OptionError
-from layerwise.estimators.mlp import Floats, MultilayerPerceptron, has_partial_fit
+from layerwise.estimators.mlp import Floats, MultilayerPerceptron, by_minibatches_only
 from layerwise.estimators.mlp_rows import Lesson, read_rows_and_targets
 from layerwise.estimators.options import Choice, Flag, Number, Seed, Whole, number
 from layerwise.estimators.perceptron_rows import told_classes
@@ -256,7 +254,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         self._train(X, y, sample_weight, incremental=False)
         return self
 
-    @available_if(has_partial_fit)
+    @by_minibatches_only
     def partial_fit(self, X: object, y: object, sample_weight: object = None, classes: object = None) -> MLPClassifier:
         """Do one epoch over some rows, from the weights there are.
 
@@ -283,7 +281,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             raise OptionError("class_weight", self.class_weight, rule, "give a dict, from compute_class_weight say")
         told = told_classes(classes, getattr(self, "classes_", None))
         if not hasattr(self, "classes_"):
-            several = str(cast(Any, type_of_target)(y)).startswith("multilabel")
+            several = str(cast(Any, multiclass).type_of_target(y)).startswith("multilabel")
             self._learn_classes(np.asarray(y) if several else told)
         self._train(X, y, sample_weight, incremental=True)
         return self
@@ -332,7 +330,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             return np.log(self.predict_proba(X))
 
     def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
+        tags = cast(Tags, super().__sklearn_tags__())
         assert tags.classifier_tags is not None
         tags.classifier_tags.multi_label = True
         return tags
@@ -340,13 +338,13 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     def _lesson(self, X: object, y: object, sample_weight: object, *, reset: bool, relearn: bool) -> Lesson:
         smoothing = number("label_smoothing", self.label_smoothing, least=0.0, below=1.0, remedy="0.1 is a usual one")
         values, labels = read_rows_and_targets(self, X, y, reset=reset, numeric=False)
-        check_classification_targets(labels)
+        multiclass.check_classification_targets(labels)
         if relearn or not hasattr(self, "classes_"):
             self._learn_classes(labels)
         self._check_labels(labels)
         weights = checked_weights(sample_weight, int(values.shape[0]))
         if self.class_weight is not None:
-            of_class = np.asarray(cast(Any, compute_sample_weight)(self.class_weight, labels))
+            of_class = np.asarray(cast(Any, class_weights).compute_sample_weight(self.class_weight, labels))
             weights = of_class if weights is None else weights * of_class
         if self._binarizer.y_type_ == "multiclass":
             self.n_outputs_, self.out_activation_ = len(self.classes_), "softmax"
@@ -387,7 +385,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         self._binarizer, self.classes_ = binarizer, binarizer.classes_
 
     def _check_labels(self, labels: Any) -> None:
-        present = np.asarray(cast(Any, unique_labels)(labels))
+        present = np.asarray(cast(Any, multiclass).unique_labels(labels))
         if np.isin(present, self.classes_).all():
             return
         unknown = np.setdiff1d(present, self.classes_)

@@ -31,12 +31,12 @@ def hidden_sizes(value: object) -> tuple[int, ...]:
     ------
     OptionError
     """
-    sizes: list[object] = list(cast("Iterable[object]", value)) if isinstance(value, Iterable) else [value]
+    sizes: list[Any] = list(cast(Any, value)) if isinstance(value, Iterable) else [value]
     for size in sizes:
         if isinstance(size, bool | np.bool_) or not isinstance(size, int | np.integer) or size < 1:
             rule, remedy = "hidden_layer_sizes must be > 0, whole numbers all", "give sizes such as (100,)"
-            raise OptionError("hidden_layer_sizes", value, rule, remedy)
-    return tuple(int(cast(int, size)) for size in sizes)
+            raise OptionError("hidden_layer_sizes", sizes, rule, remedy)
+    return tuple(int(size) for size in sizes)
 
 
 def check_options(estimator: Any) -> None:

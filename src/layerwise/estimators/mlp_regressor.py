@@ -9,14 +9,13 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
+from sklearn import metrics
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils import Tags
-from sklearn.utils.metaestimators import available_if
 from torch import nn
 
 from layerwise.errors import DataError
-from layerwise.estimators.mlp import Floats, MultilayerPerceptron, has_partial_fit
+from layerwise.estimators.mlp import Floats, MultilayerPerceptron, by_minibatches_only
 from layerwise.estimators.mlp_rows import Lesson, read_rows_and_targets
 from layerwise.estimators.options import Choice, Flag, Number, Seed, Whole, choice
 from layerwise.estimators.unit_rows import checked_weights
@@ -245,7 +244,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         self._train(X, y, sample_weight, incremental=False)
         return self
 
-    @available_if(has_partial_fit)
+    @by_minibatches_only
     def partial_fit(self, X: object, y: object, sample_weight: object = None) -> MLPRegressor:
         """Do one epoch over some rows, from the weights there are.
 
@@ -283,7 +282,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         return _flat(self._says(X))
 
     def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
+        tags = cast(Tags, super().__sklearn_tags__())
         tags.target_tags.multi_output = True
         return tags
 
@@ -308,7 +307,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
             found = _flat(self._outputs(network, lesson.values))
             if not np.isfinite(found).all():
                 return math.nan
-            return float(cast(Any, r2_score)(targets, found, sample_weight=lesson.weights))
+            return float(cast(Any, metrics).r2_score(targets, found, sample_weight=lesson.weights))
 
         return r2
 

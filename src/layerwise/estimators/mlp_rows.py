@@ -10,7 +10,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.model_selection import train_test_split
+from scipy.sparse import csr_array
+from sklearn import model_selection
 from sklearn.utils import validation
 from torch import Tensor
 
@@ -33,7 +34,7 @@ class Lesson:
 
     Parameters
     ----------
-    values : ndarray or csr_matrix of shape (rows, columns)
+    values : ndarray or csr_array of shape (rows, columns)
     targets : Tensor of shape (rows,), int64, or (rows, outputs)
     weights : ndarray of shape (rows,), optional
     loss : Loss
@@ -91,7 +92,7 @@ def read_rows(estimator: Any, X: object) -> Values:
     ValueError, TypeError
     """
     rows: Any = cast(Any, validation).validate_data(estimator, X, accept_sparse=["csr", "csc"], reset=False)
-    return rows if isinstance(rows, np.ndarray) else rows.tocsr()
+    return _by_rows(rows)
 
 
 def read_rows_and_targets(estimator: Any, X: object, y: object, *, reset: bool, numeric: bool) -> tuple[Values, Any]:
@@ -99,7 +100,7 @@ def read_rows_and_targets(estimator: Any, X: object, y: object, *, reset: bool, 
 
     Returns
     -------
-    values : ndarray or csr_matrix of shape (rows, columns), float32 or float64
+    values : ndarray or csr_array of shape (rows, columns), float32 or float64
     y : ndarray of shape (rows,) or (rows, outputs)
 
     Raises
@@ -120,7 +121,11 @@ def read_rows_and_targets(estimator: Any, X: object, y: object, *, reset: bool, 
     rows, targets = checked
     if targets.ndim == 2 and targets.shape[1] == 1:
         targets = cast(Any, validation).column_or_1d(targets, warn=True)
-    return (rows if isinstance(rows, np.ndarray) else rows.tocsr()), targets
+    return _by_rows(rows), targets
+
+
+def _by_rows(rows: Any) -> Values:
+    return rows if isinstance(rows, np.ndarray) else csr_array(rows)
 
 
 def hold_out(
@@ -146,7 +151,9 @@ def hold_out(
         _, counts = np.unique(stratify, return_counts=True)
         possible = counts.min() > 1 and len(counts) <= min(held_count, len(lesson) - held_count)
         stratify = stratify if possible else None
-    split: Any = train_test_split(every, random_state=random_state, test_size=share, stratify=stratify)
+    split = cast(Any, model_selection).train_test_split(
+        every, random_state=random_state, test_size=share, stratify=stratify
+    )
     learned, held = split
     if len(held) < 2:
         rule = "The validation set is too small"

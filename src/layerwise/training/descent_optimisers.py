@@ -53,7 +53,7 @@ class PaperAdam(Optimizer):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """Move the parameters by their ``grad``; ``closure`` is not asked."""
         for group in self.param_groups:
             (beta_1, beta_2), moved = group["betas"], [p for p in group["params"] if p.grad is not None]
@@ -105,7 +105,7 @@ class RatedMomentum(Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum, "nesterov": nesterov})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """Move the parameters by their ``grad``; ``closure`` is not asked."""
         for group in self.param_groups:
             rate, momentum = group["lr"], group["momentum"]
