@@ -316,7 +316,11 @@ def test_columns_are_known_by_name_in_any_order() -> None:
         ({"a": [0.5, -2.0]}, "spin", ["row 1, column 'a' = -2.0", "-1, 1 or an expectation", "'gaussian' for it"]),
         ({"a": [0.5, -2.0]}, "rectified", ["row 1, column 'a' = -2.0", "not negative", "'gaussian' for it"]),
         ({"a": [-2.0, -2.0]}, "rectified", ["row 0, column 'a' = -2.0", "not negative"]),
-        ({"a": [None, "x"]}, "gaussian", ["row 1, column 'a' = 'x'", "must be a number", "kinds={'a': 'categorical'}"]),
+        (
+            {"a": [None, "x"]},
+            "gaussian",
+            ["row 1, column 'a' = 'x'", "must be a number", "visible={'a': 'categorical'}"],
+        ),
         ({"a": ["x", "y", "z"]}, "bernoulli", ["'3 levels'", "tells two levels apart", "'categorical'"]),
         ({"a": ["x"]}, "spin", ["'1 levels'", "'categorical'"]),
         ({"a": [str(i) for i in range(1001)]}, None, ["'1,001 levels'", "at most 1,000", "leave the column out"]),
@@ -383,9 +387,9 @@ def test_a_matrix_has_its_columns_in_the_order_of_the_fitted_table() -> None:
 
 def test_kinds_that_are_not_there_are_refused() -> None:
     table = {"age": [1.0, 2.0]}
-    with pytest.raises(OptionError, match=r"kinds = 'agee': must name a column .* which has age; did you mean 'age'"):
+    with pytest.raises(OptionError, match=r"visible = 'agee': must name a column .* which has age; did you mean 'age'"):
         TablePreparation.fit(table, {"agee": "gaussian"})
-    with pytest.raises(OptionError, match=r"kinds\['age'\] = 'potts': must be one of bernoulli, spin"):
+    with pytest.raises(OptionError, match=r"visible\['age'\] = 'potts': must be one of bernoulli, spin"):
         TablePreparation.fit(table, {"age": "potts"})
 
 

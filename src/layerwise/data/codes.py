@@ -189,10 +189,10 @@ def out_of_domain(where: str, name: Name, kind: ColumnKind, value: float) -> Dat
     if kind == "gaussian":
         return DataError(where, value, rule, "correct the entry, or leave it missing")
     also = "or 'rectified' " if value >= 0 else "or 'spin' " if value >= -1 and kind != "spin" else ""
-    return DataError(where, value, rule, f"correct it, or fit with 'gaussian' {also}for it: kinds={{{name!r}: …}}")
+    return DataError(where, value, rule, f"correct it, or fit with 'gaussian' {also}for it: visible={{{name!r}: …}}")
 
 
 def no_number(where: str, name: Name, kind: ColumnKind, value: object) -> DataError:
     """The error for a text or a category where a number must be."""
-    remedy = f"give kinds={{{name!r}: 'categorical'}}"
+    remedy = f"give visible={{{name!r}: 'categorical'}}"
     return DataError(where, value, f"must be a number in a {kind} column", remedy)

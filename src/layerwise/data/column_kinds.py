@@ -79,9 +79,9 @@ def wanted_kinds(kinds: Mapping[Any, str] | str | None, names: Sequence[Name]) -
         if name not in names:
             close = difflib.get_close_matches(str(name), [str(known) for known in names], n=1)
             remedy = f"did you mean {close[0]!r}?" if close else "give one of them"
-            raise OptionError("kinds", name, f"must name a column of the table, which has {listed}", remedy)
+            raise OptionError("visible", name, f"must name a column of the table, which has {listed}", remedy)
         if kind not in KINDS:
-            raise OptionError(f"kinds[{name!r}]", kind, f"must be one of {', '.join(KINDS)}")
+            raise OptionError(f"visible[{name!r}]", kind, f"must be one of {', '.join(KINDS)}")
         wanted[name] = kind
     return wanted
 
@@ -114,7 +114,7 @@ def _choice(cells: Cells, kind: ColumnKind, where: str, what: str) -> ColumnCode
             raise DataError(where, f"{len(levels):,} levels", f"must have at most {MOST_LEVELS:,}", remedy)
         return ColumnCode(cells.name, kind, cells.sort, levels, 0.0, 1.0, True, cells.dtype)
     if len(levels) != 2:
-        remedy = f"give kinds={{{cells.name!r}: 'categorical'}}"
+        remedy = f"give visible={{{cells.name!r}: 'categorical'}}"
         raise DataError(where, f"{len(levels)} levels", f"one {kind} unit tells two levels apart", remedy)
     shift, scale = (0.5, 2.0) if kind == "spin" else (0.0, 1.0)
     return ColumnCode(cells.name, kind, cells.sort, levels, shift, scale, True, cells.dtype)

@@ -67,7 +67,7 @@ class TablePreparation:
 
     @classmethod
     def fit(
-        cls, table: object, kinds: Mapping[Any, str] | str | None = None, *, what: str = "table"
+        cls, table: object, visible: Mapping[Any, str] | str | None = None, *, what: str = "table"
     ) -> TablePreparation:
         """Find the code of every column; :mod:`layerwise.data.column_kinds` has the rules.
 
@@ -75,7 +75,7 @@ class TablePreparation:
         ----------
         table : pandas, polars or pyarrow table, ndarray of shape (rows, columns), or dict of arrays of shape (rows,)
             Training rows. The columns of a matrix are named 0, 1, 2, …
-        kinds : dict from column name to kind, or one kind for all columns, optional
+        visible : dict from column name to kind, or one kind for all columns, optional
             ``"bernoulli"``, ``"spin"``, ``"gaussian"``, ``"rectified"`` or ``"categorical"``, where the kind that the
             values suggest is not the one that is wanted.
         what : str
@@ -84,12 +84,12 @@ class TablePreparation:
         Raises
         ------
         OptionError
-            Where ``kinds`` names no column or no kind.
+            Where ``visible`` names no column or no kind.
         DataError
             Naming the column and the cell that is not acceptable, or the column that has no value at all.
         """
         frame = read_frame(table, what)
-        wanted = wanted_kinds(kinds, frame.names)
+        wanted = wanted_kinds(visible, frame.names)
         codes = tuple(fit_column(cells, wanted.get(cells.name), what) for cells in frame.columns)
         return cls(codes, frame.backend)
 

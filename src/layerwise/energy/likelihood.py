@@ -179,12 +179,16 @@ def log_likelihood(
 
 
 def _warn(rbm: RBM, result: LogLikelihood, chains: int, temperatures: int) -> None:
-    apart = abs(result.upper - result.lower)
-    if not apart <= TOLERANCE:
+    apart = result.upper - result.lower
+    if not abs(apart) <= TOLERANCE:
+        # Forward annealing finds too small a log Z on average, so that nothing above its likelihood can be trusted.
+        where = f"is somewhere near {result.lower:.2f} to {result.upper:.2f}"
+        if apart < 0:
+            where = f"is {result.upper:.2f} at most, since the backward chains' starts miss modes of the machine"
         warnings.warn(
-            f"forward and backward annealing lie {apart:.2f} nats apart: the log-likelihood is somewhere near "
-            f"{result.lower:.2f} to {result.upper:.2f}; anneal through more temperatures than {temperatures:,} (then "
-            f"take more chains than {chains:,}), give the mean of the training data, or starts that have run longer",
+            f"forward and backward annealing lie {abs(apart):.2f} nats apart: the log-likelihood {where}; anneal through "
+            f"more temperatures than {temperatures:,} (then take more chains than {chains:,}), give the mean of the "
+            "training data, or starts that have run longer",
             LikelihoodWarning,
             stacklevel=3,
         )
