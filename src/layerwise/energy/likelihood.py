@@ -186,9 +186,9 @@ def _warn(rbm: RBM, result: LogLikelihood, chains: int, temperatures: int) -> No
         if apart < 0:
             where = f"is {result.upper:.2f} at most, since the backward chains' starts miss modes of the machine"
         warnings.warn(
-            f"forward and backward annealing lie {abs(apart):.2f} nats apart: the log-likelihood {where}; anneal through "
-            f"more temperatures than {temperatures:,} (then take more chains than {chains:,}), give the mean of the "
-            "training data, or starts that have run longer",
+            f"forward and backward annealing lie {abs(apart):.2f} nats apart: the log-likelihood {where}; anneal "
+            f"through more temperatures than {temperatures:,} (then take more chains than {chains:,}), give the mean of "
+            "the training data, or starts that have run longer",
             LikelihoodWarning,
             stacklevel=3,
         )
