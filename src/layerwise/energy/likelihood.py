@@ -187,8 +187,8 @@ def _warn(rbm: RBM, result: LogLikelihood, chains: int, temperatures: int) -> No
             where = f"is {result.upper:.2f} at most, since the backward chains' starts miss modes of the machine"
         warnings.warn(
             f"forward and backward annealing lie {abs(apart):.2f} nats apart: the log-likelihood {where}; anneal "
-            f"through more temperatures than {temperatures:,} (then take more chains than {chains:,}), give the mean of "
-            "the training data, or starts that have run longer",
+            f"through more temperatures than {temperatures:,} (then take more chains than {chains:,}), give the mean "
+            "of the training data, or starts that have run longer",
             LikelihoodWarning,
             stacklevel=3,
         )
