@@ -125,7 +125,7 @@ def read_rows_and_targets(estimator: Any, X: object, y: object, *, reset: bool, 
 
 
 def _by_rows(rows: Any) -> Values:
-    return rows if isinstance(rows, np.ndarray) else csr_array(rows)
+    return cast(Values, rows if isinstance(rows, np.ndarray) else csr_array(rows))
 
 
 def hold_out(
