@@ -187,7 +187,8 @@ class DirectedStack(nn.Module, ABC):
             mean = None if start is None else self.top_rows(start, None, random).mean(0)
             path = Path.from_mean(top, mean)
             tempered = temper(path, start_tempering(path, ladder(replicas), count, random), steps, random)
-            warn_if_coarse(*([float(x) for x in of_one] for of_one in (tempered.betas, tempered.rates)))
+            betas, rates = ([float(x) for x in of_one] for of_one in (tempered.betas, tempered.rates))
+            warn_if_coarse(betas, rates)
             return tempered.rows, top.sample_h_from_v(tempered.rows, random)
         x = top.visible.sample(top.visible.bias.expand(count, -1).contiguous(), random)
         if start is not None:
