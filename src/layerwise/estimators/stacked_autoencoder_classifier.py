@@ -79,7 +79,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, FeatureEstimator):
         Passes over the rows, at most, for each layer.
     fine_tune_epochs : int, default=50
         Passes over the labelled rows, at most.
-    fine_tune_learning_rate : float, default=0.001
+    fine_tune_learning_rate : float, default=0.003
         Of fine-tuning's first step.
     dropout : float, default=0.2
         Share of each hidden layer's units that is silenced in a step of fine-tuning.
@@ -167,7 +167,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, FeatureEstimator):
         batch_size: Whole = 32,
         epochs: Whole = 20,
         fine_tune_epochs: Whole = 50,
-        fine_tune_learning_rate: Number = 0.001,
+        fine_tune_learning_rate: Number = 0.003,
         dropout: Number = 0.2,
         early_stopping: Flag = False,
         validation_fraction: Number = 0.1,

@@ -52,8 +52,7 @@ class Descended:
 
     state: DescentState
     curve: list[EpochInfo]
-    best_epoch: int
-    """Epochs that the State has behind it; those of the curve may be more."""
+    """Of every epoch done, those after the best among them."""
 
 
 def descend(
@@ -65,7 +64,6 @@ def descend(
     seen: Score | None = None,
     unseen: Score | None = None,
     patience: int | None = None,
-    least: float = 0.0,
     tell: Callable[[int, EpochInfo], None] | None = None,
     keep: Callable[[Descended], object] | None = None,
     name: str = "network",
@@ -82,9 +80,7 @@ def descend(
     seen, unseen : callable, optional
         Measured after each epoch.
     patience : int, optional
-        So many epochs in a row may be no better than the best before by more than ``least``: on unseen rows, or by the
-        training loss where there are none. Left out, all epochs are done.
-    least : float
+        So many epochs in a row may be no better on unseen rows. Left out, all epochs are done.
     tell : callable, optional
         Shown the number of each epoch, from 0, and its Info.
     keep : callable, optional
@@ -101,7 +97,7 @@ def descend(
     DivergenceError
         The network left the finite numbers.
     """
-    watch = _Watch(trainer, seen, unseen, patience, least, tell, name)
+    watch = _Watch(trainer, seen, unseen, patience, tell)
     try:
         outcome = run(trainer, state, stream, epochs, observer=watch, after_epoch=watch.after_epoch)
     except DivergenceError as problem:
@@ -110,7 +106,7 @@ def descend(
             keep(good)
         raise DivergenceError(f"{name}: {problem}") from problem
     best = watch.restore(state.network) if unseen is not None else None
-    return best or Descended(outcome.state, watch.curve, len(watch.curve))
+    return best or Descended(outcome.state, watch.curve)
 
 
 @torch.no_grad()
@@ -132,15 +128,13 @@ class _Watch:
     seen: Score | None
     unseen: Score | None
     patience: int | None
-    least: float
     tell: Callable[[int, EpochInfo], None] | None
-    name: str
     curve: list[EpochInfo] = field(default_factory=list[EpochInfo])
     _total: float = 0.0
     _rows: int = 0
     _best: float = -math.inf
     _idle: int = 0
-    _kept: tuple[dict[str, Any], int] | None = None
+    _kept: dict[str, Any] | None = None
 
     def batch_done(self, place: Place, rows: int, info: object) -> None:
         """Add up the loss."""
@@ -151,17 +145,16 @@ class _Watch:
     @torch.no_grad()
     def after_epoch(self, state: DescentState, epoch: int) -> DescentState:
         """Measure and keep; the State goes on as it is."""
-        check_finite(state.network, self.name)
+        check_finite(state.network, f"epoch {epoch + 1}")
         loss, self._total, self._rows = self._total / self._rows, 0.0, 0
         network = finished(state) if self.seen or self.unseen else state.network
         scores = (math.nan if score is None else score(network) for score in (self.seen, self.unseen))
         info = EpochInfo(loss, *scores)
         self.curve.append(info)
-        value = -loss if self.unseen is None else info.unseen
-        self._idle = 0 if value > self._best + self.least else self._idle + 1
-        if value > self._best or self.unseen is None or self._kept is None:
-            self._kept = snapshot(self.trainer.to_tree(state)), epoch + 1
-        self._best = max(self._best, value)
+        better = self.unseen is None or info.unseen > self._best
+        self._idle = 0 if better else self._idle + 1
+        if better:
+            self._best, self._kept = info.unseen, snapshot(self.trainer.to_tree(state))
         if self.tell is not None:
             self.tell(epoch, info)
         return state
@@ -177,5 +170,4 @@ class _Watch:
         """What was kept, None if nothing was; the network is overwritten with its parameters."""
         if self._kept is None:
             return None
-        tree, epochs = self._kept
-        return Descended(self.trainer.from_tree(network, tree), self.curve, epochs)
+        return Descended(self.trainer.from_tree(network, self._kept), self.curve)
