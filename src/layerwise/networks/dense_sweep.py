@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from layerwise.networks.dense import Dense
 from layerwise.networks.layers import Layer, layers_of
 from layerwise.networks.loss import Loss, Targets
 from layerwise.shapes import Scalar, UnitBatch, VisibleBatch
@@ -63,6 +63,8 @@ class DenseSweep:
         if names[-1] == loss.link:
             names[-1] = "identity"
         self._functions = [_FROM_VALUE[name] for name in names]
+        # Looking an attribute of a module up takes as long as a small product.
+        self._parameters = [(dense.weight, dense.bias) for layer in layers if (dense := layer.dense) is not None]
 
     @classmethod
     def of(cls, network: nn.Sequential, loss: Loss) -> DenseSweep | None:
@@ -122,34 +124,30 @@ class DenseSweep:
         self._layers[0].check(x)
         taken: list[tuple[Tensor, Tensor, Tensor | None]] = []  # by layer: its input, the same as used, the factors
         below: Layer | None = None
-        for layer, (value, _) in zip(self._layers, self._functions, strict=True):
+        for layer, (weight, bias), (value, _) in zip(self._layers, self._parameters, self._functions, strict=True):
             factors = None if silence is None else silence(below, x)
             used = x if factors is None else x * factors
             taken.append((x, used, factors))
-            x, below = value(layer.pre_activation(used)), layer
+            x, below = value(functional.linear(used, weight, bias)), layer
 
         scores = x
         loss, residual = self._loss.value_and_derivative(scores, targets, weights)
         for number in range(len(self._layers) - 1, -1, -1):
-            dense = self._layers[number].dense
-            assert dense is not None
+            weight, bias = self._parameters[number]
             residual = self._functions[number][1](residual, x)
             x, used, factors = taken[number]
-            _fill(dense, residual, used, decay)
+            torch.addmm(weight, residual.T, used, beta=decay, out=_gradient_of(weight))
+            if bias is not None:
+                torch.sum(residual, 0, out=_gradient_of(bias))
             if number:
-                residual = residual @ dense.weight
+                residual = residual @ weight
                 if factors is not None:
                     residual.mul_(factors)
         return loss, scores
 
 
-def _fill(dense: nn.Linear | Dense, residual: Tensor, below: Tensor, decay: float) -> None:
-    weight = dense.weight
-    if weight.grad is None:
-        weight.grad = torch.empty_like(weight)
-    torch.addmm(weight, residual.T, below, beta=decay, out=weight.grad)
-    bias: nn.Parameter | None = dense.bias
-    if bias is not None:
-        if bias.grad is None:
-            bias.grad = torch.empty_like(bias)
-        torch.sum(residual, 0, out=bias.grad)
+def _gradient_of(parameter: Tensor) -> Tensor:
+    """Where a parameter's gradient goes."""
+    if parameter.grad is None:
+        parameter.grad = torch.empty_like(parameter)
+    return parameter.grad

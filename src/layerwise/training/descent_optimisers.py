@@ -55,10 +55,12 @@ class PaperAdam(Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """Move the parameters by their ``grad``; ``closure`` is not asked."""
+        together: dict[tuple[Any, ...], list[Any]] = {}  # calls are what a small step costs
         for group in self.param_groups:
-            (beta_1, beta_2), moved = group["betas"], [p for p in group["params"] if p.grad is not None]
-            if not moved:
-                continue
+            moved = [p for p in group["params"] if p.grad is not None]
+            if moved:
+                together.setdefault((group["lr"], tuple(group["betas"]), group["eps"]), []).extend(moved)
+        for (rate, (beta_1, beta_2), eps), moved in together.items():
             states = [self._state_of(p) for p in moved]
             done = states[0]["step"].item() + 1
             adam(
@@ -72,10 +74,10 @@ class PaperAdam(Optimizer):
                 amsgrad=False,
                 beta1=beta_1,
                 beta2=beta_2,
-                lr=group["lr"],
+                lr=rate,
                 weight_decay=0.0,
                 # torch divides the root of the second moment by the same.
-                eps=group["eps"] / math.sqrt(1.0 - beta_2**done),
+                eps=eps / math.sqrt(1.0 - beta_2**done),
                 maximize=False,
             )
 

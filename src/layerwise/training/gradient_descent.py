@@ -207,7 +207,7 @@ class GradientDescent:
         if self.ridge:
             decay = self.ridge / (len(shown) if batch.weights is None else float(batch.weights.sum()))
             with torch.no_grad():
-                penalties = decay / 2 * sum(torch.dot(w.flatten(), w.flatten()).item() for w in weights)
+                penalties = decay / 2 * sum(torch.dot(flat := w.flatten(), flat).item() for w in weights)
 
         def silence(below: Layer | None, x: Tensor) -> Tensor | None:
             # A layer without an activation is half of one: of a batch norm and what follows it, or a linear code.
