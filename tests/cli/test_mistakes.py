@@ -61,7 +61,6 @@ def test_a_network_does_not_take_letters_for_numbers(layerwise: Command) -> None
         ("train mixed.csv", "must not be missing"),
         ("train mixed.csv --model rbm --target kind", "target = 'kind': must be a column of mixed.csv"),
         ("train mixed.csv --model class-rbm", "a class-rbm learns rows and their labels"),
-        ("train mixed.csv --model class-rbm --target town", "missing values"),
         ("train empty.csv --model rbm", "column 'b' = 'every cell missing'"),
         ("train --centred", "--centred = True: belongs to the model rbm, and the model here is dbn"),
         ("train --method pt", "--method = 'pt': must be 'cd' or 'pcd'"),

@@ -89,6 +89,6 @@ def test_ctrl_c_outside_of_training_is_one_line(layerwise: Any, monkeypatch: pyt
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("layerwise.runs.job.open_data", interrupted)
+    monkeypatch.setattr("layerwise.runs.settling.open_data", interrupted)
     done = layerwise("train", "digits")
     assert (done.code, done.out, done.err) == (130, "", "layerwise: interrupted\n")

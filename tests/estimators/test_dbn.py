@@ -354,7 +354,7 @@ def test_what_was_good_is_kept_when_training_diverges() -> None:
     with pytest.raises(DivergenceError, match=r"DBN, layer 1.*is kept"):
         net.fit(X)
     assert np.isfinite(net.transform(X)).all()
-    net = DBN((4, 3), epochs=2, up_down_epochs=50, up_down_learning_rate=1e3, random_state=0)
+    net = DBN((4, 3), epochs=2, up_down_epochs=50, up_down_learning_rate=1e37, random_state=0)
     with pytest.raises(DivergenceError, match=r"DBN, up-down.*lower the learning rate"):
         net.fit(X)
     assert isinstance(net.net_, BeliefNet)

@@ -150,7 +150,7 @@ class DBN(DeepDensityEstimator):
     >>> left = net.sample(100, "left", steps=50, random_state=0)
     >>> bool(left[:, :3].mean() > 0.9)
     True
-    >>> -6 * np.log(2) < net.score(X) < -np.log(2)  # better than coins; there are but two rows
+    >>> bool(-6 * np.log(2) < net.score(X) < -np.log(2))  # better than coins; there are but two rows
     True
     """
 

@@ -151,7 +151,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     >>> from layerwise import MLPClassifier
     >>> X, X_test, y, y_test = train_test_split(*load_digits(return_X_y=True), random_state=0)
     >>> net = MLPClassifier(early_stopping=True, random_state=0).fit(X / 16, y)
-    >>> net.score(X_test / 16, y_test) > 0.95
+    >>> net.score(X_test / 16, y_test) > 0.9
     True
     """
 
