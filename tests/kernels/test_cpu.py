@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -214,3 +216,16 @@ def test_the_memory_of_a_result_is_used_again_only_when_nothing_refers_to_it() -
         later = [kernels.padded(30, 100).fill_(2) for _ in range(12)]
         assert torch.equal(torch.as_tensor(np.asarray(kept)), before)
         assert len({drawn.data_ptr() for drawn in later}) == 12
+
+
+def test_the_first_draw_of_a_process_leaves_torch_as_many_threads_as_it_was_given() -> None:
+    # numba makes its threads then; in a process of its own, as this one has drawn before
+    program = (
+        "import torch; torch.set_num_threads(1)\n"
+        "from layerwise import kernels\n"
+        "from layerwise.randomness import RandomStream\n"
+        "kernels.uniform(3, 5, RandomStream(0), 0, torch.device('cpu'))\n"
+        "print(torch.get_num_threads())"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
+    assert told.stdout.strip() == "1"

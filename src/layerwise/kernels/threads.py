@@ -23,13 +23,16 @@ def launch(kernel: Any, work: int, *arguments: Any) -> Any:
     work : int
         Numbers that it goes through.
     """
-    threads = max(1, min(torch.get_num_threads(), config.NUMBA_NUM_THREADS, work // SHARE))
-    before = get_num_threads()
-    if threads == before:
-        return kernel(*arguments, threads)
+    of_torch, before = torch.get_num_threads(), get_num_threads()
+    threads = max(1, min(of_torch, config.NUMBA_NUM_THREADS, work // SHARE))
     # A parallel region wakes all of numba's threads, those without a share too, unless it is told.
-    set_num_threads(threads)
+    if threads != before:
+        set_num_threads(threads)
     try:
         return kernel(*arguments, threads)
     finally:
-        set_num_threads(before)
+        if threads != before:
+            set_num_threads(before)
+        # numba's first parallel region sets the number for the whole process, torch's too where both use OpenMP.
+        if torch.get_num_threads() != of_torch:
+            torch.set_num_threads(of_torch)
