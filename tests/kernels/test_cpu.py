@@ -227,5 +227,5 @@ def test_the_first_draw_of_a_process_leaves_torch_as_many_threads_as_it_was_give
         "kernels.uniform(3, 5, RandomStream(0), 0, torch.device('cpu'))\n"
         "print(torch.get_num_threads())"
     )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "1"
