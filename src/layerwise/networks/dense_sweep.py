@@ -25,16 +25,20 @@ Silence = Callable[[Layer | None, Tensor], Tensor | None]
 _HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 
 
+# torch's own backward functions, one pass each and in place.
+_backward = torch.ops.aten
+
+
 def _relu_back(gradient: Tensor, value: Tensor) -> Tensor:
-    return gradient.mul_(value > 0)
+    return _backward.threshold_backward.grad_input(gradient, value, 0, grad_input=gradient)
 
 
 def _sigmoid_back(gradient: Tensor, value: Tensor) -> Tensor:
-    return gradient.mul_(value).mul_(1.0 - value)
+    return _backward.sigmoid_backward.grad_input(gradient, value, grad_input=gradient)
 
 
 def _tanh_back(gradient: Tensor, value: Tensor) -> Tensor:
-    return gradient.mul_(1.0 - value * value)
+    return _backward.tanh_backward.grad_input(gradient, value, grad_input=gradient)
 
 
 _Functions = tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]

@@ -275,8 +275,8 @@ def _kept(x: Tensor, share_of_units: float, random: RandomStream, first_row: int
     if not share_of_units:
         return None
     rows, units = len(x), math.prod(x.shape[1:])
-    kept = kernels.uniform(rows, units, random, first_row, x.device).reshape(x.shape) >= share_of_units
-    return kept.to(x).div_(1.0 - share_of_units)
+    kept = kernels.uniform(rows, units, random, first_row, x.device).reshape(x.shape).ge_(share_of_units)
+    return kept.to(x.dtype).div_(1.0 - share_of_units)
 
 
 @torch.no_grad()

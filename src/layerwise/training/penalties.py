@@ -11,9 +11,10 @@ References
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from layerwise.errors import OptionError
@@ -90,5 +91,5 @@ def shrink(weights: Couplings, amount: float) -> None:
 
 def limit_norms(weights: Couplings, most: float) -> None:
     """Scale the couplings of each hidden unit down to a norm, where theirs is greater [4]_."""
-    norms = weights.square().sum(0).sqrt()
+    norms = cast(Tensor, torch.linalg.vector_norm(weights, dim=0))
     weights.mul_(most / norms.clamp_min(most))
