@@ -2,6 +2,7 @@
 
 from layerwise.networks.autoencoder import Autoencoder
 from layerwise.networks.backprop import Sweep, backpropagate
+from layerwise.networks.convolution import convolutional_autoencoder
 from layerwise.networks.dense import Dense, TiedLinear
 from layerwise.networks.flow import GradientFlowInfo, gradient_flow
 from layerwise.networks.initialisation import glorot, initialise
@@ -40,6 +41,7 @@ __all__ = [
     "Sweep",
     "TiedLinear",
     "backpropagate",
+    "convolutional_autoencoder",
     "glorot",
     "gradient_flow",
     "initialise",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import cast
@@ -47,15 +48,18 @@ class Layer:
         return None
 
     def check(self, x: Tensor) -> None:
-        """Whether rows have as many values as a linear map takes.
+        """Whether rows have as many values as a linear map, or a layer that makes pictures of them, takes.
 
         Raises
         ------
         DataError
             They have not.
         """
-        if self.dense is not None and x.shape[-1] != self.dense.in_features:
-            rule = f"layer {self.name!r} takes rows of {self.dense.in_features} values"
+        takes = None if self.dense is None else self.dense.in_features
+        if isinstance(self.transform, nn.Unflatten) and self.transform.dim == 1:
+            takes = math.prod(cast("tuple[int, ...]", self.transform.unflattened_size))
+        if takes is not None and takes > 0 and x.shape[-1] != takes:  # one side may be left open, as -1
+            rule = f"layer {self.name!r} takes rows of {takes} values"
             raise DataError("in_features", x.shape[-1], rule, "give rows of that length")
 
     def pre_activation(self, x: Tensor) -> Tensor:
