@@ -107,6 +107,7 @@ def descent_from(estimator: Any, loss: Loss, aim: Aim, pace: Pace) -> GradientDe
         dropout=float(estimator.dropout),
         input_dropout=float(estimator.input_dropout),
         ridge=float(estimator.alpha),
+        by_minibatch=True,
         max_norm=estimator.max_norm,
         averaging=float(estimator.averaging),
     )

@@ -97,6 +97,7 @@ class DenseSweep:
         x: VisibleBatch,
         targets: Targets,
         weights: Tensor | None = None,
+        mean_weight: float | None = None,
         decay: float = 0.0,
         silence: Silence | None = None,
     ) -> tuple[Scalar, UnitBatch]:
@@ -109,6 +110,8 @@ class DenseSweep:
             What the loss takes.
         weights : Tensor of shape (batch,), optional
             What each row counts.
+        mean_weight : float, optional
+            What the weights are relative to, as for :class:`~layerwise.networks.Loss`.
         decay : float
             This share of each weight is added to its gradient.
         silence : callable, optional
@@ -135,7 +138,7 @@ class DenseSweep:
             x, below = value(functional.linear(used, weight, bias)), layer
 
         scores = x
-        loss, residual = self._loss.value_and_derivative(scores, targets, weights)
+        loss, residual = self._loss.value_and_derivative(scores, targets, weights, mean_weight)
         for number in range(len(self._layers) - 1, -1, -1):
             weight, bias = self._parameters[number]
             residual = self._functions[number][1](residual, x)

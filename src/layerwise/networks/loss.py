@@ -1,6 +1,7 @@
 r"""What a loss is: a number a row, its derivative, and the mean of both over a batch's own rows.
 
-With weights of rows the loss of a batch is :math:`\sum_r w_r \ell_r / \sum_r w_r`.
+With weights of rows the loss of a batch of n is :math:`\sum_r w_r \ell_r / (n \bar w)`. Their mean is that of the batch
+or, so that a row weighs the same in every minibatch, that of all rows there are.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ class Loss(ABC):
         """What each row counts; None where all count the same."""
         return weights
 
-    def value(self, z: UnitBatch, targets: Targets, weights: Tensor | None = None) -> Scalar:
+    def value(
+        self, z: UnitBatch, targets: Targets, weights: Tensor | None = None, mean_weight: float | None = None
+    ) -> Scalar:
         """The mean loss of a batch, which autograd can follow.
 
         Parameters
@@ -48,17 +51,21 @@ class Loss(ABC):
             What the loss takes.
         weights : Tensor of shape (batch,), optional
             What each row counts, at least 0.
+        mean_weight : float, optional
+            What the weights are relative to; their own mean if left out.
 
         Raises
         ------
         DataError
             Targets of another shape than the scores, or weights of which none is above 0.
         """
-        share = self._shares(z, targets, weights)
+        share = self._shares(z, targets, weights, mean_weight)
         rows = self.rows(z, targets)
         return (rows if share is None else rows * share.to(rows)).mean()
 
-    def derivative(self, z: UnitBatch, targets: Targets, weights: Tensor | None = None) -> UnitBatch:
+    def derivative(
+        self, z: UnitBatch, targets: Targets, weights: Tensor | None = None, mean_weight: float | None = None
+    ) -> UnitBatch:
         """The derivative of :meth:`value` by the scores.
 
         Raises
@@ -66,12 +73,12 @@ class Loss(ABC):
         DataError
             Targets of another shape than the scores, or weights of which none is above 0.
         """
-        share = self._shares(z, targets, weights)
+        share = self._shares(z, targets, weights, mean_weight)
         rows = self.rows_derivative(z, targets) / len(z)
         return rows if share is None else rows * share[:, None].to(rows)
 
     def value_and_derivative(
-        self, z: UnitBatch, targets: Targets, weights: Tensor | None = None
+        self, z: UnitBatch, targets: Targets, weights: Tensor | None = None, mean_weight: float | None = None
     ) -> tuple[Scalar, UnitBatch]:
         """:meth:`value` and :meth:`derivative` at once, in memory of their own.
 
@@ -80,7 +87,7 @@ class Loss(ABC):
         DataError
             Targets of another shape than the scores, or weights of which none is above 0.
         """
-        share = self._shares(z, targets, weights)
+        share = self._shares(z, targets, weights, mean_weight)
         rows, slopes = self._rows_and_derivative(z, targets)
         if share is None:
             return rows.mean(), slopes / len(z)
@@ -95,7 +102,9 @@ class Loss(ABC):
             rule = f"must have the shape of the scores, {tuple(z.shape)}"
             raise DataError("targets", tuple(targets.shape), rule, "give one target an output")
 
-    def _shares(self, z: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor | None:
+    def _shares(
+        self, z: Tensor, targets: Tensor, weights: Tensor | None, mean_weight: float | None
+    ) -> Tensor | None:
         """What each row counts over the mean of that."""
         self._check(z, targets)
         if weights is not None and weights.shape != (len(z),):
@@ -108,4 +117,4 @@ class Loss(ABC):
             rule = "must be at least 0 and finite, and some of a minibatch above 0"
             received = f"{float(counts.min())} to {float(counts.max())}"
             raise DataError("weights", received, rule, "leave rows out that weigh nothing")
-        return counts / mean
+        return counts / (mean_weight or mean)

@@ -101,7 +101,10 @@ class GradientDescent:
         What is added to the loss.
     ridge : float
         Half of it times the squared weights, over the rows of the minibatch, is added to the loss: what scikit-learn
-        calls ``alpha``. Where rows have weights their sum takes the place of their number.
+        calls ``alpha``. Where rows have weights, what they are relative to takes the place of one a row.
+    by_minibatch : bool
+        Whether what a row counts is relative to the mean weight of its minibatch, as scikit-learn has it, where a row
+        alone counts one whatever its weight; and not to the mean of all rows.
     max_norm : float, optional
         Largest norm of the weights into one unit.
     clip_norm : float, optional
@@ -123,6 +126,7 @@ class GradientDescent:
     corruption: Corruption | None = None
     penalty: Penalty | None = None
     ridge: float = 0.0
+    by_minibatch: bool = False
     max_norm: float | None = None
     clip_norm: float | None = None
     averaging: float = 0.0
@@ -203,9 +207,11 @@ class GradientDescent:
     ) -> tuple[Tensor, Tensor, float]:
         """Loss, scores and penalties; the gradient of loss and penalties is left in the parameters' ``grad``."""
         network, penalties, decay = state.network, 0.0, 0.0
+        mean_weight = None if self.by_minibatch else batch.mean_weight
         weights = [p for group in state.movement.optimiser.param_groups for p in group["params"] if p.dim() > 1]
         if self.ridge:
-            decay = self.ridge / (len(shown) if batch.weights is None else float(batch.weights.sum()))
+            of_row = 1.0 if batch.weights is None else mean_weight or float(batch.weights.mean())
+            decay = self.ridge / (len(shown) * of_row)
             with torch.no_grad():
                 penalties = decay / 2 * sum(torch.dot(flat := w.flatten(), flat).item() for w in weights)
 
@@ -216,10 +222,11 @@ class GradientDescent:
 
         silences = bool(self.dropout or self.input_dropout)
         if state.sweep is not None:
-            loss, found = state.sweep(shown, targets, batch.weights, decay, silence if silences else None)
+            asked = batch.weights, mean_weight, decay, silence if silences else None
+            loss, found = state.sweep(shown, targets, *asked)
             return loss, found, penalties
         found = _scores(network, shown, self.loss.link, silence) if silences else scores(network, shown, self.loss.link)
-        loss = self.loss.value(found, targets, batch.weights)
+        loss = self.loss.value(found, targets, batch.weights, mean_weight)
         whole = loss if self.penalty is None else loss + self.penalty(network, shown)
         state.movement.optimiser.zero_grad(set_to_none=True)
         whole.backward()
