@@ -102,9 +102,7 @@ class Loss(ABC):
             rule = f"must have the shape of the scores, {tuple(z.shape)}"
             raise DataError("targets", tuple(targets.shape), rule, "give one target an output")
 
-    def _shares(
-        self, z: Tensor, targets: Tensor, weights: Tensor | None, mean_weight: float | None
-    ) -> Tensor | None:
+    def _shares(self, z: Tensor, targets: Tensor, weights: Tensor | None, mean_weight: float | None) -> Tensor | None:
         """What each row counts over the mean of that."""
         self._check(z, targets)
         if weights is not None and weights.shape != (len(z),):
