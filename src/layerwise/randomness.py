@@ -98,24 +98,20 @@ class RandomStream:
         return torch.argsort((words[:count] << 30) ^ words[count:], stable=True)
 
 
-def _multiply(word: Tensor, multiplier: int) -> tuple[Tensor, Tensor]:
-    """High and low half of a 32 × 32 bit product, inside int64 (which would overflow if it were done in one go)."""
-    low = word * (multiplier & 0xFFFF)
-    high = word * (multiplier >> 16)
-    carried = high + (low >> 16)
-    return carried >> 16, ((carried & 0xFFFF) << 16) | (low & 0xFFFF)
-
-
 def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Philox4x32-10: four int64 tensors of 32-bit words in, four out. This is the definition; the kernels repeat it."""
     c0, c1, c2, c3 = counter
+    factored, kept = torch.stack([c2, c0]), torch.stack([c1, c3])  # both halves of a round at once
     k0, k1 = key & _LOW, key >> 32
-    for _ in range(ROUNDS):
-        high0, low0 = _multiply(c0, MULTIPLIERS[0])
-        high1, low1 = _multiply(c2, MULTIPLIERS[1])
-        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
-        k0, k1 = (k0 + KEY_STEPS[0]) & _LOW, (k1 + KEY_STEPS[1]) & _LOW
-    return c0, c1, c2, c3
+    shape = (ROUNDS, 2, *[1] * c0.ndim)
+    keys = [[(k0 + turn * KEY_STEPS[0]) & _LOW, (k1 + turn * KEY_STEPS[1]) & _LOW] for turn in range(ROUNDS)]
+    by_turn = torch.tensor(keys, device=c0.device).view(shape)
+    factors = torch.tensor(MULTIPLIERS[::-1], device=c0.device).view(shape[1:])
+    for keys_now in by_turn:
+        product = factored * factors  # of 64 bits: past the sign it wraps round, and no bit is lost
+        factored = (kept ^ keys_now).bitwise_xor_((product >> 32).bitwise_and_(_LOW)).flip(0)
+        kept = product.bitwise_and_(_LOW)
+    return factored[1], kept[0], factored[0], kept[1]
 
 
 def random_words(
