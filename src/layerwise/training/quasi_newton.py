@@ -67,7 +67,7 @@ def minimise(
     max_iter, max_fun : int
         The most iterations, and evaluations of loss and gradient.
     tol : float
-        It ends where no derivative is greater.
+        It ends where no derivative is greater, or where an iteration gains nothing to speak of.
     tell : callable, optional
         Shown the number of each iteration, from 1, and its loss.
 
