@@ -7,6 +7,7 @@
 Noise: two layers are learned one after the other from 20,000 pictures without labels, each from corrupted copies of its
 input, and are not trained together. Of the code a logistic regression learns 1,000 labels; under a layer of class
 scores the whole learns the same ones. Untouched and corrupted test pictures are carried through both layers and back.
+Filters and reconstructions of the first seed are drawn into docs/images/denoising.png.
 
 Shape: an autoencoder with convolution and pooling, and a dense one with as many parameters, a code of 30 in both, for
 the same number of epochs; and the dense one for as many as take the same time.
@@ -21,12 +22,14 @@ References
 from __future__ import annotations
 
 import argparse
+import copy
 import time
 from typing import Any
 
 import environment
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
@@ -36,6 +39,8 @@ from torch import Tensor, nn
 from layerwise import Autoencoder, StackedAutoencoder
 from layerwise.data import Minibatches, Preparation, Rows, load
 from layerwise.networks import Network, convolutional_autoencoder
+from layerwise.plots.filters import FiltersDisplay
+from layerwise.plots.mosaic import arrange
 from layerwise.randomness import RandomStream
 from layerwise.training.corruption import corruption_named
 from layerwise.training.gradient_descent import GradientDescent
@@ -53,9 +58,10 @@ PICTURE, CHANNELS, CODE, DENSE, EPOCHS = (28, 28), (16, 32), 30, (64, 30), 8
 """The dense one has 64 units on either side of the code: 105,134 parameters against 105,247."""
 RATES = {"convolutional": 0.003, "dense": 0.003}
 Pictures = tuple[np.ndarray, np.ndarray]
+Kept = dict[str, nn.Sequential]
 
 
-def noises(train: Pictures, test: Pictures, seed: int) -> list[dict[str, Any]]:
+def noises(train: Pictures, test: Pictures, seed: int, keep: Kept) -> list[dict[str, Any]]:
     """Of each corruption what its codes and its reconstructions are worth."""
     every = np.arange(len(train[0]))
     some = np.sort(train_test_split(every, train_size=LABELS, stratify=train[1], random_state=seed)[0])
@@ -68,6 +74,7 @@ def noises(train: Pictures, test: Pictures, seed: int) -> list[dict[str, Any]]:
     for kind, amount in NOISES:
         model = StackedAutoencoder(corruption=kind, corruption_amount=amount, random_state=seed, **STACK, **COMMON)
         network = model.fit(train[0]).network_
+        keep.setdefault(f"{kind} {amount:g}" if kind else "none", copy.deepcopy(network))
         codes = [(model.transform(rows), labels) for rows, labels in (few, test)]
         told = {"corruption": kind or "none", "amount": amount, "seed": seed, "linear": linear_error(*codes)}
         told |= {"back": {name: back_error(network, test[0], how) for name, how in ASKED.items()}}
@@ -103,7 +110,7 @@ def back_error(network: nn.Sequential, rows: np.ndarray, how: tuple[str, float] 
     return float((network(shown) - clean).square().sum(1).double().mean())
 
 
-def shapes(train: Pictures, test: Pictures, seed: int) -> list[dict[str, Any]]:
+def shapes(train: Pictures, test: Pictures, seed: int, keep: Kept) -> list[dict[str, Any]]:
     """Error and seconds by shape."""
     lines: list[dict[str, Any]] = []
 
@@ -124,6 +131,29 @@ def shapes(train: Pictures, test: Pictures, seed: int) -> list[dict[str, Any]]:
     return lines
 
 
+@torch.no_grad()
+def draw(networks: Kept, rows: np.ndarray) -> None:
+    """Filters of the first layer, and masked pictures as they come back, of the networks of one seed."""
+    shown = corruption_named("masking", 0.25)(torch.from_numpy(rows[:8]), RandomStream(12345), 0)
+    drawn = {"none": "rows as they are", "masking 0.25": "a quarter masked", "masking 0.4": "0.4 masked"}
+    figure = Figure(figsize=(10, 2.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(2, 1.5)).tolist()
+    grid = left.get_subplotspec().subgridspec(1, 2)
+    left.remove()
+    for place, name in enumerate(("none", "masking 0.4")):
+        ax = figure.add_subplot(grid[0, place])
+        weights = next(iter(networks[name].encoder.parameters())).numpy()
+        FiltersDisplay(weights[:60], PICTURE).plot(ax).set_title(f"filters, learned from {drawn[name]}", fontsize=9)
+    lines = {"shown": shown, **{f"learned from\n{title}": networks[name](shown) for name, title in drawn.items()}}
+    tiles = arrange(torch.cat(list(lines.values())).reshape(-1, *PICTURE).numpy(), across=8)
+    right.imshow(np.nan_to_num(tiles), cmap="gray_r", vmin=0, vmax=1, interpolation="none")
+    right.set_yticks([14 + 29 * place for place in range(len(lines))], list(lines), fontsize=8)
+    right.set_xticks([])
+    right.spines[:].set_visible(False)
+    right.tick_params(length=0)
+    figure.savefig(environment.FOLDER.parent / "docs" / "images" / "denoising.png", dpi=120)
+
+
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """All lines of both parts."""
     data = load("mnist")
@@ -134,10 +164,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     train = train[0][:ROWS], train[1][:ROWS]
     parts = {"noise": noises, "shape": shapes}
     asked = parts if options.part is None else {options.part: parts[options.part]}
-    return {
-        name: [line for seed in range(options.seeds) for line in part(train, test, seed)]
+    keep: Kept = {}
+    result = {
+        name: [line for seed in range(options.seeds) for line in part(train, test, seed, keep)]
         for name, part in asked.items()
     }
+    if keep and not options.print_only:
+        draw(keep, test[0])
+    return result
 
 
 def _arrays(rows: Any) -> Pictures:
