@@ -54,7 +54,7 @@ ASKED = {"as they are": None, "a quarter masked": ("masking", 0.25), "noise of 0
 STACK: dict[str, Any] = {"hidden": (500, 500), "activation": "relu", "epochs": 8, "fine_tune_epochs": 0}
 TUNING = {"batch": 50, "epochs": 60}
 COMMON: dict[str, Any] = {"visible": "bernoulli", "schedule": "cosine", "batch_size": 64}
-PICTURE, CHANNELS, CODE, DENSE, EPOCHS = (28, 28), (16, 32), 30, (64, 30), 8
+PICTURE, CHANNELS, CODE, DENSE, EPOCHS = (28, 28), (16, 32), 30, (64, 30), 5
 """The dense one has 64 units on either side of the code: 105,134 parameters against 105,247."""
 RATES = {"convolutional": 0.003, "dense": 0.003}
 Pictures = tuple[np.ndarray, np.ndarray]
