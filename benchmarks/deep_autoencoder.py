@@ -22,11 +22,14 @@ from typing import Any
 
 import environment
 import numpy as np
+import torch
 from sklearn.decomposition import PCA
 
 from layerwise import DBN, Autoencoder, StackedAutoencoder
 from layerwise.data import load
 
+PRECISION = "medium"
+"""Factors of dense products in bfloat16 where the machine has units for that, sums in float32."""
 HIDDEN, PCA_30, TARGET = (1000, 500, 250, 30), 13.866, 3.00
 WHOLE: dict[str, Any] = {"learning_rate": 0.001, "schedule": "cosine", "batch_size": 128}
 Model = Autoencoder | StackedAutoencoder
@@ -118,6 +121,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--print-only", action="store_true", help="save nothing")
     options = parser.parse_args()
+    torch.set_float32_matmul_precision(PRECISION)
     result = {**vars(options), **measure(options), "machine": environment.machine()}
     print(table(result))
     if not options.print_only:

@@ -39,6 +39,8 @@ from layerwise.training.loop import run
 from layerwise.training.network_epochs import finished
 from layerwise.training.schedules import Linear
 
+PRECISION = "medium"
+"""Factors of dense products in bfloat16 where the machine has units for that, sums in float32."""
 BATCH, CLASSES, SEEDS, PRETRAINING_EPOCHS = 100, 10, 3, 30
 BELIEF: dict[str, Any] = {"method": "cd", "learning_rate": 0.1, "weight_decay": 0.0002, "batch_size": 100}
 TUNING: dict[str, Any] = {"learning_rate": 0.001, "averaging": 0.999}
@@ -132,6 +134,7 @@ def main() -> None:
     parser.add_argument("--only", choices=[*FAMILIES], help="the others stay as they are in the results")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     options = parser.parse_args()
+    torch.set_float32_matmul_precision(PRECISION)
     found = measure(options.validate, options.seeds, [options.only] if options.only else [*FAMILIES])
     if options.validate:
         return
