@@ -64,6 +64,13 @@ def test_layers_know_nothing_of_those_above_them() -> None:
     assert same(one.layers_[0], two.layers_[0])
 
 
+def test_rectified_codes_of_upper_layers_stay_alive() -> None:
+    # Noise from a decoder that knows nothing yet is got rid of by silencing the code, unless it starts at the mean.
+    X = load_digits().data[:600] / 16
+    model = StackedAutoencoder((64, 48), epochs=10, fine_tune_epochs=0, random_state=0).fit(X)
+    assert (model.transform(X) > 0).any(axis=0).mean() > 0.9
+
+
 def test_fine_tuning_moves_the_whole_and_leaves_the_layers_as_they_were() -> None:
     X = bits()
     greedy = StackedAutoencoder(**{**QUICK, "fine_tune_epochs": 0}).fit(X)

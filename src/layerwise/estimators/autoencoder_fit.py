@@ -14,7 +14,7 @@ from layerwise.estimators.autoencoder_options import trainer_from
 from layerwise.estimators.contrastive_fit import Lesson
 from layerwise.estimators.descent_fit import LearnedNetwork, learn_network
 from layerwise.estimators.descent_options import DescentOptions
-from layerwise.networks import Autoencoder, layers_of
+from layerwise.networks import Autoencoder, Dense, layers_of
 from layerwise.networks.reconstruction import Reconstruction
 from layerwise.randomness import RandomStream
 
@@ -86,7 +86,10 @@ def learn_autoencoder(
 
 @torch.no_grad()
 def start_from(network: Autoencoder, back: Reconstruction, mean: Tensor) -> None:
-    """Let a fresh decoder begin with the mean of the rows, whatever the code: it need not be learned.
+    """Let a fresh decoder give the mean of the rows, whatever the code: it need not be learned.
+
+    A last layer of random weights would add noise to it, and the shortest way to be rid of that is to silence the code:
+    rectified units would die by it. Weights of a tied decoder are the encoder's and stay.
 
     Parameters
     ----------
@@ -99,3 +102,5 @@ def start_from(network: Autoencoder, back: Reconstruction, mean: Tensor) -> None
     bias = last.bias
     assert isinstance(bias, Tensor)
     bias.copy_(back.kind.field_for(mean))
+    if isinstance(last, Dense):
+        last.weight.zero_()
