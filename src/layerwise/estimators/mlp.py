@@ -184,7 +184,7 @@ class MultilayerPerceptron(BaseEstimator):
 
     def _keep(self, pace: Pace) -> None:
         options: Any = self
-        pace.judge = pace.last = None  # rows and the State are not kept twice
+        pace.rest()
         self.n_iter_, self.t_, self.loss_curve_ = pace.epochs, pace.rows_seen, pace.losses
         self.loss_ = pace.losses[-1] if pace.losses else math.nan
         stopping = bool(options.early_stopping)

@@ -23,17 +23,18 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from layerwise import kernels
 from layerwise.data.batches import Batch
 from layerwise.errors import DataError, DivergenceError, OptionError
-from layerwise.networks.dense_sweep import DenseSweep, Silence
-from layerwise.networks.layers import Layer, layers_of, scores
+from layerwise.networks.dense_sweep import DenseSweep
+from layerwise.networks.layers import scores
 from layerwise.networks.loss import Loss, Targets
 from layerwise.networks.losses import CrossEntropy
 from layerwise.randomness import RandomStream
 from layerwise.shapes import Scalar
 from layerwise.training import movement
 from layerwise.training.averaging import average_in
+from layerwise.training.divergence import trouble
+from layerwise.training.dropout import Dropout, scores_in_part
 from layerwise.training.penalties import limit_norms
 from layerwise.training.ranges import not_negative, positive, share
 from layerwise.training.schedules import Schedule
@@ -185,7 +186,7 @@ class GradientDescent:
         loss, found, penalties = self._gradient(state, shown, targets, batch)
         whole = loss.item() + penalties
         if not math.isfinite(whole):
-            raise DivergenceError(_trouble(network, shown, state.steps_done + 1, whole))
+            raise DivergenceError(trouble(network, shown, state.steps_done + 1, whole))
 
         if self.clip_norm is not None:
             nn.utils.clip_grad_norm_(network.parameters(), self.clip_norm)
@@ -215,17 +216,13 @@ class GradientDescent:
             with torch.no_grad():
                 penalties = decay / 2 * sum(torch.dot(flat := w.flatten(), flat).item() for w in weights)
 
-        def silence(below: Layer | None, x: Tensor) -> Tensor | None:
-            # A layer without an activation is half of one: of a batch norm and what follows it, or a linear code.
-            of_layer = self.dropout if below is not None and below.activation.name != "identity" else 0.0
-            return _kept(x, self.input_dropout if below is None else of_layer, state.random, batch.first_row)
-
         silences = bool(self.dropout or self.input_dropout)
+        dropout = Dropout(self.dropout, self.input_dropout, state.random, batch.first_row) if silences else None
         if state.sweep is not None:
-            asked = batch.weights, mean_weight, decay, silence if silences else None
-            loss, found = state.sweep(shown, targets, *asked)
+            loss, found = state.sweep(shown, targets, batch.weights, mean_weight, decay, dropout)
             return loss, found, penalties
-        found = _scores(network, shown, self.loss.link, silence) if silences else scores(network, shown, self.loss.link)
+        link = self.loss.link
+        found = scores(network, shown, link) if dropout is None else scores_in_part(network, shown, link, dropout)
         loss = self.loss.value(found, targets, batch.weights, mean_weight)
         whole = loss if self.penalty is None else loss + self.penalty(network, shown)
         state.movement.optimiser.zero_grad(set_to_none=True)
@@ -265,37 +262,3 @@ class GradientDescent:
         for name, value in state.average.items():
             value.copy_(tree["average"][name])
         return replace(state, steps_done=int(tree["steps_done"]))
-
-
-def _scores(network: nn.Sequential, x: Tensor, link: str, silence: Silence) -> Tensor:
-    below: Layer | None = None
-    for layer in (layers := layers_of(network)):
-        factors = silence(below, x)
-        x = x if factors is None else x * factors
-        inside = layer is layers[-1] and layer.activation.name == link
-        x, below = layer.pre_activation(x) if inside else layer(x), layer
-    return x
-
-
-def _kept(x: Tensor, share_of_units: float, random: RandomStream, first_row: int) -> Tensor | None:
-    """Factors of 0 for a share of the units and above 1 for the others, so that their mean stays."""
-    if not share_of_units:
-        return None
-    rows, units = len(x), math.prod(x.shape[1:])
-    kept = kernels.uniform(rows, units, random, first_row, x.device).reshape(x.shape).ge_(share_of_units)
-    return kept.to(x.dtype).div_(1.0 - share_of_units)
-
-
-@torch.no_grad()
-def _trouble(network: nn.Sequential, x: Tensor, step: int, loss: float) -> str:
-    """Where a loss that is not finite comes from."""
-    where, largest = "", 0.0
-    for layer in layers_of(network):
-        wrong = [name for name, p in layer.transform.named_parameters() if not bool(p.isfinite().all())]
-        x = layer(x)
-        if wrong or not bool(x.isfinite().all()):
-            where = f"layer {layer.name!r}, whose {wrong[0] if wrong else 'values'} left the finite numbers first"
-            break
-        largest = max(largest, float(x.abs().max()))
-    where = where or f"all layers give finite values, of up to {largest:.2g}"
-    return f"step {step}: the loss is {loss} ({where}); lower the learning rate, or clip the gradient"

@@ -19,6 +19,7 @@ from torch import nn
 from layerwise.data.minibatches import MinibatchStream
 from layerwise.errors import DivergenceError
 from layerwise.training.contrastive_tree import snapshot
+from layerwise.training.divergence import LastGood
 from layerwise.training.gradient_descent import DescentInfo, DescentState, GradientDescent
 from layerwise.training.loop import Place, run
 from layerwise.training.pretraining import check_finite
@@ -84,7 +85,7 @@ def descend(
     tell : callable, optional
         Shown the number of each epoch, from 0, and its Info.
     keep : callable, optional
-        Given what was good last, if training diverged after that.
+        Given what was good last, if training diverged: at the least what it started from.
     name : str
         How messages call the network.
 
@@ -97,16 +98,14 @@ def descend(
     DivergenceError
         The network left the finite numbers.
     """
-    watch = _Watch(trainer, seen, unseen, patience, tell)
+    watch = _Watch(trainer, seen, unseen, patience, tell, LastGood(snapshot(trainer.to_tree(state))))
     try:
         outcome = run(trainer, state, stream, epochs, observer=watch, after_epoch=watch.after_epoch)
     except DivergenceError as problem:
-        good = watch.restore(state.network)
-        if good is not None and keep is not None:
-            keep(good)
+        if keep is not None:
+            keep(watch.restore(state.network))
         raise DivergenceError(f"{name}: {problem}") from problem
-    best = watch.restore(state.network) if unseen is not None else None
-    return best or Descended(outcome.state, watch.curve)
+    return Descended(outcome.state, watch.curve) if unseen is None else watch.restore(state.network)
 
 
 @torch.no_grad()
@@ -129,17 +128,20 @@ class _Watch:
     unseen: Score | None
     patience: int | None
     tell: Callable[[int, EpochInfo], None] | None
+    good: LastGood
     curve: list[EpochInfo] = field(default_factory=list[EpochInfo])
     _total: float = 0.0
     _rows: int = 0
     _best: float = -math.inf
+    _best_tree: dict[str, Any] | None = None
     _idle: int = 0
-    _kept: dict[str, Any] | None = None
 
     def batch_done(self, place: Place, rows: int, info: object) -> None:
         """Add up the loss."""
         assert isinstance(info, DescentInfo)
-        self._total += float(info.loss) * rows
+        loss = float(info.loss)
+        self.good.batch_done(loss)
+        self._total += loss * rows
         self._rows += rows
 
     @torch.no_grad()
@@ -151,10 +153,12 @@ class _Watch:
         scores = (math.nan if score is None else score(network) for score in (self.seen, self.unseen))
         info = EpochInfo(loss, *scores)
         self.curve.append(info)
-        better = self.unseen is None or info.unseen > self._best
-        self._idle = 0 if better else self._idle + 1
-        if better:
-            self._best, self._kept = info.unseen, snapshot(self.trainer.to_tree(state))
+        if self.unseen is None:
+            self.good.epoch_done(loss, snapshot(self.trainer.to_tree(state)))
+        elif info.unseen > self._best:
+            self._idle, self._best, self._best_tree = 0, info.unseen, snapshot(self.trainer.to_tree(state))
+        else:
+            self._idle += 1
         if self.tell is not None:
             self.tell(epoch, info)
         return state
@@ -166,8 +170,7 @@ class _Watch:
         """Out of patience."""
         return self.patience is not None and self._idle >= self.patience
 
-    def restore(self, network: nn.Sequential) -> Descended | None:
-        """What was kept, None if nothing was; the network is overwritten with its parameters."""
-        if self._kept is None:
-            return None
-        return Descended(self.trainer.from_tree(network, self._kept), self.curve)
+    def restore(self, network: nn.Sequential) -> Descended:
+        """The best State on unseen rows, or the last good one; the network is overwritten with its parameters."""
+        kept = self.good.kept if self._best_tree is None else self._best_tree
+        return Descended(self.trainer.from_tree(network, kept), self.curve)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from layerwise.training.divergence import LastGood
 from layerwise.training.gradient_descent import DescentInfo, DescentState
 from layerwise.training.loop import Place
 from layerwise.training.network_epochs import Score, finished
@@ -60,10 +61,10 @@ class Pace:
     epochs: int = 0
     """Of this run."""
     stopped: bool = False
-    kept: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
-    """The parameters of the network with the best score, or of the last good one."""
     last: DescentState | None = None
     """The State after the last epoch of this run."""
+    _good: LastGood = field(default_factory=lambda: LastGood({}))
+    _best: dict[str, Tensor] | None = None
     _now: float = 0.0
     _idle: int = 0
     _sum: float = 0.0
@@ -73,7 +74,17 @@ class Pace:
         """Start a run, at the first learning rate unless an earlier one is gone on with."""
         self.epochs, self.stopped, self.last, self._sum, self._rows = 0, False, None, 0.0, 0
         self._now = self._now if resumed else self.rate
-        self.kept = _parameters(network)
+        self._good, self._best = LastGood(_copies(network)), None
+
+    def rest(self) -> None:
+        """End a run: rows, the State and copies of parameters are not kept any longer."""
+        self.judge = self.last = self._best = None
+        self._good = LastGood({})
+
+    @property
+    def kept(self) -> dict[str, Tensor]:
+        """What the network with the best score consists of, or else the last good one."""
+        return self._good.kept if self._best is None else self._best
 
     def factor(self, step: int) -> float:
         """What the first learning rate is multiplied with: a schedule that depends on what was seen."""
@@ -82,7 +93,9 @@ class Pace:
     def batch_done(self, place: Place, rows: int, info: object) -> None:
         """Add up the loss."""
         assert isinstance(info, DescentInfo)
-        self._sum += (info.loss.item() / self.outputs + info.penalties) * rows
+        loss = info.loss.item() / self.outputs + info.penalties
+        self._good.batch_done(loss)
+        self._sum += loss * rows
         self._rows += rows
 
     def after_epoch(self, state: DescentState, epoch: int) -> DescentState:
@@ -103,14 +116,14 @@ class Pace:
         if self.judge is None:
             better = self.losses[-1] <= self.best_loss - self.tol
             self.best_loss = min(self.best_loss, self.losses[-1])
-            self.kept = _parameters(network)
+            self._good.epoch_done(self.losses[-1], _copies(network))
         else:
             score = self.judge(network)
             self.scores.append(score)
             self._say(f"Validation score: {score:f}")
             better = not score < self.best_score + self.tol
             if score > self.best_score:
-                self.best_score, self.kept = score, _parameters(network)
+                self.best_score, self._best = score, _copies(network)
         self._idle = 0 if better else self._idle + 1
         if self.schedule == "invscaling":
             self._now = self.rate / (self.rows_seen + 1) ** self.power_t
@@ -144,5 +157,5 @@ class Pace:
 
 
 @torch.no_grad()
-def _parameters(network: nn.Sequential) -> dict[str, Tensor]:
-    return {name: parameter.clone() for name, parameter in network.named_parameters()}
+def _copies(network: nn.Sequential) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}
