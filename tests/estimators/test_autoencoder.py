@@ -441,3 +441,15 @@ def test_constant_columns_and_a_single_row_do_no_harm() -> None:
     np.testing.assert_allclose(model.reconstruct(X)[:, 2], 7.0)
     assert np.isfinite(model.score(X))
     assert np.isfinite(Autoencoder(**QUICK).fit(bits(1)).score(bits(1)))
+
+
+def test_gradients_are_watched_epoch_by_epoch_and_nothing_else_changes() -> None:
+    X = bits()
+    plain, watched = (Autoencoder(watch_gradients=watch, **QUICK).fit(X) for watch in (False, True))
+    for one, other in zip(parameters(plain), parameters(watched), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert [info.flow for info in plain.learning_curve_] == [None] * 3
+    for info in watched.learning_curve_:
+        assert info.flow is not None
+        assert info.flow.names == ("encoder.hidden1", "encoder.output", "decoder.hidden1", "decoder.output")
+        assert all(ratio > 0 for ratio in info.flow.update_ratio)

@@ -243,3 +243,15 @@ def test_what_diverges_is_named_with_its_layer() -> None:
         model.fit(X)
     # The layers were learned before, and are there.
     assert np.isfinite(model.score(X))
+
+
+@pytest.mark.parametrize("pretraining", ["autoencoder", "supervised"])
+def test_gradients_are_watched_in_every_part_of_training(pretraining: str) -> None:
+    X, y = halves()
+    options = {**QUICK, "pretraining": pretraining}
+    plain, watched = (StackedAutoencoderClassifier(watch_gradients=on, **options).fit(X, y) for on in (False, True))
+    for one, other in zip(parameters(plain.network_), parameters(watched.network_), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for title, curve in watched.learning_curves_.items():
+        flows = [info.flow for info in curve]
+        assert all(flow is not None and len(flow.names) == (3 if title == "fine-tuning" else 2) for flow in flows)

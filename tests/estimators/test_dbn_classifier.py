@@ -104,6 +104,7 @@ def test_what_is_learned() -> None:
     }
     assert isinstance(net.learning_curves_["layer 2"][0], LayerInfo)
     assert isinstance(net.learning_curves_["fine-tuning"][0], TuningInfo)
+    assert [len(flow.update_ratio) for flow in net.gradient_flow_] == [len(net.hidden) + 1] * net.fine_tune_epochs
     assert list(net.get_feature_names_out()) == [f"dbnclassifier{j}" for j in range(6)]
     proba = net.predict_proba(X)
     np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-12)

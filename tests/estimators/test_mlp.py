@@ -138,6 +138,21 @@ def test_a_class_weight_is_a_weight_of_its_rows() -> None:
         MLPClassifier(class_weight="balanced").partial_fit(X, y, classes=[0, 1, 2])
 
 
+@pytest.mark.parametrize("kind", BOTH)
+def test_gradients_are_watched_epoch_by_epoch_and_nothing_else_changes(kind: Any) -> None:
+    X, y = rows()
+    options = {"hidden_layer_sizes": (7, 4), "max_iter": 4, "batch_size": 25, "dropout": 0.2, "random_state": 0}
+    plain, watched = (kind(watch_gradients=watch, **options).fit(X, y) for watch in (False, True))
+    same(plain, watched)
+    assert plain.gradient_flow_ == []
+    assert [flow.names for flow in watched.gradient_flow_] == 4 * [("hidden1", "hidden2", "output")]
+    for flow in watched.gradient_flow_:
+        assert all(0 < ratio < 1 for ratio in flow.update_ratio)
+    assert len(watched.partial_fit(X, y).gradient_flow_) == 5
+    with pytest.raises(OptionError, match="watch_gradients = True: needs minibatches"):
+        kind(watch_gradients=True, solver="lbfgs").fit(X, y)
+
+
 def test_gradient_flow_names_every_layer() -> None:
     X, y = rows()
     found = MLPClassifier((6, 4), activation="logistic", max_iter=3, random_state=0).fit(X, y)

@@ -8,18 +8,27 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from layerwise.data import Batch, Minibatches, Preparation, Rows
 from layerwise.energy import RBM, BeliefNet
 from layerwise.errors import DataError, DivergenceError, OptionError
-from layerwise.networks import BinaryCrossEntropy, Network, Squared, layer_outputs
+from layerwise.networks import (
+    BinaryCrossEntropy,
+    Network,
+    Squared,
+    backpropagate,
+    gradient_flow,
+    initialise,
+    layer_outputs,
+)
 from layerwise.randomness import RandomStream
 from layerwise.training.checkpoint import read_tree, write_tree
-from layerwise.training.gradient_descent import GradientDescent
+from layerwise.training.gradient_descent import DescentInfo, GradientDescent
 from layerwise.training.loop import run
 from layerwise.training.schedules import Linear
 from layerwise.training.unrolling import random_stack, unroll
@@ -282,3 +291,57 @@ def test_a_loss_that_is_not_finite_is_named_with_its_step_and_layer_and_moves_no
     with pytest.raises(DivergenceError, match=rf"step 2: the loss is (inf|nan) \({re.escape(where)}"):
         trainer.step(state, batch)
     assert all(torch.equal(one, other) for one, other in zip(network.parameters(), before, strict=True))
+
+
+class Draws(nn.Module):
+    """A user's own module that draws from torch's stream."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.rand_like(x)
+
+
+def watched(watch: bool) -> tuple[nn.Sequential, list[DescentInfo], Tensor]:
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Tanh(), Draws(), nn.Dropout(0.5), nn.Linear(6, 3, bias=False)
+    )
+    initialise(network, "glorot_uniform", RandomStream(1))
+    trainer = GradientDescent(
+        optimiser="sgd", learning_rate=0.1, dropout=0.2, max_norm=1.0, averaging=0.9, ridge=0.1, watch_every=3 * watch
+    )
+    state, infos = trainer.init(network, RandomStream(2)), list[DescentInfo]()
+    rows = torch.rand(20, 4, generator=torch.Generator().manual_seed(3))
+    stream = Minibatches(
+        Rows(rows.numpy(), (np.arange(20) % 3).astype(np.int64), ("a", "b", "c")),
+        Preparation.unchanged(4),
+        8,
+        RandomStream(4),
+    )
+    for epoch in range(2):
+        for batch in stream.epoch(epoch):
+            state, info = trainer.step(state, batch)
+            infos.append(info)
+    return network, infos, torch.rand(3)
+
+
+def test_watching_the_gradients_changes_no_bit() -> None:
+    (plain, _, after), (seen, infos, after_too) = watched(False), watched(True)
+    assert all(
+        torch.equal(one, other)
+        for one, other in zip(plain.state_dict().values(), seen.state_dict().values(), strict=True)
+    )
+    assert torch.equal(after, after_too)
+    assert [info.flow is not None for info in infos] == 2 * [True, False, False]
+
+
+def test_what_is_watched_is_the_sweep_before_the_step_and_how_far_the_step_went() -> None:
+    network = Network.of_sizes((3, 4, 2), "tanh", random=RandomStream(0))
+    batch = Batch(torch.eye(3), None, 0, 3, torch.tensor([1.0, 2.0, 3.0]), torch.ones(3, 2))
+    sweep = backpropagate(network, batch.values, Squared(), torch.ones(3, 2), batch.weights)
+    before = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
+    trainer = GradientDescent(Squared(), "targets", optimiser="sgd", learning_rate=0.1, watch_every=3)
+    _, info = trainer.step(trainer.init(network, RandomStream(0)), batch)
+    assert info.flow is not None
+    assert info.flow == gradient_flow(network, sweep, before)
+    for ratio, gradient, name in zip(info.flow.update_ratio, info.flow.gradient_norm, info.flow.names, strict=True):
+        assert ratio == pytest.approx(0.1 * gradient / float(before[f"{name}.weight"].norm()), rel=1e-5)

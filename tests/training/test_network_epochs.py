@@ -117,3 +117,12 @@ def test_where_it_diverges_the_last_good_network_is_handed_over() -> None:
         descend(TRAINER, state, stream(), 5, tell=overflow, keep=kept.append, name="my net")
     assert equal(kept[0].state.network, after(2))
     assert len(kept[0].curve) == 2
+
+
+def test_each_epoch_says_how_learning_reached_the_layers_where_that_is_watched() -> None:
+    watching = GradientDescent(Squared(), aim="values", learning_rate=0.01, watch_every=3)
+    done = descend(watching, watching.init(network(), RandomStream(1)), stream(), 3)
+    assert equal(done.state.network, after(3))
+    flows = [info.flow for info in done.curve if info.flow is not None]
+    assert [flow.names for flow in flows] == 3 * [("encoder.output", "decoder.output")]
+    assert len({flow.gradient_norm for flow in flows}) == 3

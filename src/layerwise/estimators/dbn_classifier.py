@@ -99,6 +99,8 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
     learning_curves_ : dict of str to list of LayerInfo or TuningInfo
         What was measured after each epoch, on training rows, for ``"layer 1"``, ``"layer 2"``, …, ``"fine-tuning"``.
         No row is held out, so that free-energy gaps are NaN.
+    gradient_flow_ : list of GradientFlowInfo
+        How learning reached each layer of the network in the first minibatch of each epoch of fine-tuning.
     n_features_in_ : int
         Number of columns seen by :meth:`fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -213,7 +215,7 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
         self.net_ = course.net.cpu()
         self.network_ = course.network.cpu().eval()
         self.network_.zero_grad(set_to_none=True)
-        self.learning_curves_ = curves.measured
+        self.learning_curves_, self.gradient_flow_ = curves.measured, curves.flows
         return self
 
     def predict_proba(self, X: object) -> npt.NDArray[Any]:

@@ -66,7 +66,7 @@ def learn_network(
     ------
     DivergenceError
     """
-    trainer = options.scheduled(trainer, stream.n_batches)
+    trainer = options.paced(trainer, stream.n_batches)
 
     def learned(descended: Descended) -> LearnedNetwork:
         return on_the_cpu(trainer, descended.state, descended.curve)

@@ -31,6 +31,8 @@ class DescentOptions:
         Epochs without progress on them.
     device : torch.device
     verbose : int
+    watch_gradients : bool
+        Whether how learning reaches the layers is measured once an epoch.
     """
 
     trainer: GradientDescent
@@ -41,11 +43,13 @@ class DescentOptions:
     patience: int
     device: torch.device
     verbose: int
+    watch_gradients: bool
 
-    def scheduled(self, trainer: GradientDescent, n_batches: int) -> GradientDescent:
-        """A trainer with a learning rate that has fallen to zero after all epochs, where that is asked for."""
+    def paced(self, trainer: GradientDescent, n_batches: int) -> GradientDescent:
+        """A trainer that knows how long an epoch is: when its learning rate reaches zero, and when it is to look."""
         falling = {"linear": Linear, "cosine": Cosine}.get(self.schedule)
-        return trainer if falling is None else replace(trainer, schedule=falling(max(1, self.epochs * n_batches)))
+        schedule = None if falling is None else falling(max(1, self.epochs * n_batches))
+        return replace(trainer, schedule=schedule, watch_every=n_batches if self.watch_gradients else 0)
 
 
 def descent_options(estimator: Any) -> DescentOptions:
@@ -79,6 +83,7 @@ def descent_options(estimator: Any) -> DescentOptions:
         whole_number("n_iter_no_change", estimator.n_iter_no_change, least=1, remedy="start with 5"),
         training_device(estimator.device),
         verbosity("verbose", estimator.verbose),
+        flag("watch_gradients", estimator.watch_gradients),
     )
 
 

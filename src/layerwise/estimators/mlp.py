@@ -186,6 +186,7 @@ class MultilayerPerceptron(BaseEstimator):
         options: Any = self
         pace.rest()
         self.n_iter_, self.t_, self.loss_curve_ = pace.epochs, pace.rows_seen, pace.losses
+        self.gradient_flow_ = pace.flows
         self.loss_ = pace.losses[-1] if pace.losses else math.nan
         stopping = bool(options.early_stopping)
         self.best_loss_ = None if stopping else pace.best_loss

@@ -93,6 +93,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         ``n_samples / (n_classes * np.bincount(y))``. For several labels a row a list of dicts.
     averaging : float, default=0.0
         Memory of a running mean of the weights, which is what is kept; 0 keeps the last ones.
+    watch_gradients : bool, default=False
+        Whether ``gradient_flow_`` is kept; what is learned is the same.
     device : str, default="auto"
         Where to train: ``"cpu"``, ``"cuda"``, or the GPU where there is one. The fitted network is kept on the CPU.
 
@@ -110,6 +112,9 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         The lowest; None where rows are held out.
     loss_curve_ : list of float
         The loss of each epoch, over its minibatches as they came.
+    gradient_flow_ : list of GradientFlowInfo
+        With ``watch_gradients``, of a minibatch of each epoch, in :meth:`fit` the first: gradients, residuals and
+        saturation layer by layer, and the length of the step beside that of the weights.
     validation_scores_ : list of float or None
         Accuracy on held-out rows after each epoch.
     best_validation_score_ : float or None
@@ -187,6 +192,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         label_smoothing: Number = 0.0,
         class_weight: Any = None,
         averaging: Number = 0.0,
+        watch_gradients: Flag = False,
         device: Choice = "auto",
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -218,6 +224,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
         self.averaging = averaging
+        self.watch_gradients = watch_gradients
         self.device = device
 
     def fit(self, X: object, y: object, sample_weight: object = None) -> MLPClassifier:

@@ -81,10 +81,10 @@ def by_minibatches(
     DivergenceError
         Training left the finite numbers. The network is the last good one.
     """
-    trainer = descent_from(estimator, lesson.loss, lesson.aim, pace)
     dtype = next(network.parameters()).dtype
     size = lesson.batch_size(estimator.batch_size)
     stream = lesson.stream(size, random.child("batches"), dtype, estimator.shuffle, device)
+    trainer = descent_from(estimator, lesson.loss, lesson.aim, pace, stream.n_batches)
     state = trainer.init(network.to(device), random.child("dropout"))
     if going is not None:
         # Loss and sweep are those of now; what moves the parameters, and the draws, go on.

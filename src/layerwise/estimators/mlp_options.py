@@ -60,7 +60,7 @@ def check_options(estimator: Any) -> None:
         whole_number(name, getattr(estimator, name), least=least)
     if estimator.n_iter_no_change != math.inf:
         whole_number("n_iter_no_change", estimator.n_iter_no_change, least=1, remedy="infinity never stops")
-    for name in ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping"):
+    for name in ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "watch_gradients"):
         flag(name, getattr(estimator, name))
     verbosity("verbose", estimator.verbose)
     for name, usual in (("alpha", 0.0001), ("power_t", 0.5), ("tol", 1e-4)):
@@ -76,13 +76,13 @@ def check_options(estimator: Any) -> None:
         rule = "only units with an activation are dropped, and activation='identity' leaves none"
         raise OptionError("dropout", estimator.dropout, rule, "drop inputs: input_dropout")
     if estimator.solver == "lbfgs":
-        for name in ("dropout", "input_dropout", "averaging", "max_norm"):
+        for name in ("dropout", "input_dropout", "averaging", "max_norm", "watch_gradients"):
             if getattr(estimator, name):
                 rule = "needs minibatches, and solver='lbfgs' has none"
                 raise OptionError(name, getattr(estimator, name), rule, "take solver='adam'")
 
 
-def descent_from(estimator: Any, loss: Loss, aim: Aim, pace: Pace) -> GradientDescent:
+def descent_from(estimator: Any, loss: Loss, aim: Aim, pace: Pace, n_batches: int) -> GradientDescent:
     """The descent that the parameters ask for, of which ``solver`` is ``"adam"`` or ``"sgd"``.
 
     Parameters
@@ -92,6 +92,8 @@ def descent_from(estimator: Any, loss: Loss, aim: Aim, pace: Pace) -> GradientDe
     aim : {"labels", "targets"}
     pace : Pace
         Decides the learning rate.
+    n_batches : int
+        Of an epoch.
     """
     if estimator.solver == "adam":
         kind, options = PaperAdam, {"betas": (estimator.beta_1, estimator.beta_2), "eps": estimator.epsilon}
@@ -110,6 +112,7 @@ def descent_from(estimator: Any, loss: Loss, aim: Aim, pace: Pace) -> GradientDe
         by_minibatch=True,
         max_norm=estimator.max_norm,
         averaging=float(estimator.averaging),
+        watch_every=n_batches if estimator.watch_gradients else 0,
     )
 
 

@@ -88,6 +88,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         Largest norm of the weights into one unit.
     averaging : float, default=0.0
         Memory of a running mean of the weights, which is what is kept; 0 keeps the last ones.
+    watch_gradients : bool, default=False
+        Whether ``gradient_flow_`` is kept; what is learned is the same.
     device : str, default="auto"
         Where to train: ``"cpu"``, ``"cuda"``, or the GPU where there is one. The fitted network is kept on the CPU.
 
@@ -103,6 +105,9 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         The lowest; None where rows are held out.
     loss_curve_ : list of float
         The loss of each epoch, over its minibatches as they came.
+    gradient_flow_ : list of GradientFlowInfo
+        With ``watch_gradients``, of a minibatch of each epoch, in :meth:`fit` the first: gradients, residuals and
+        saturation layer by layer, and the length of the step beside that of the weights.
     validation_scores_ : list of float or None
         R² on held-out rows after each epoch.
     best_validation_score_ : float or None
@@ -178,6 +183,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         input_dropout: Number = 0.0,
         max_norm: Number | None = None,
         averaging: Number = 0.0,
+        watch_gradients: Flag = False,
         device: Choice = "auto",
     ) -> None:
         self.loss = loss
@@ -208,6 +214,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         self.input_dropout = input_dropout
         self.max_norm = max_norm
         self.averaging = averaging
+        self.watch_gradients = watch_gradients
         self.device = device
 
     def fit(self, X: object, y: object, sample_weight: object = None) -> MLPRegressor:

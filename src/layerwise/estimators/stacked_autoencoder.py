@@ -77,6 +77,8 @@ class StackedAutoencoder(ReconstructingEstimator):
         Whether rows are held out and each part of training stops when they come back no better.
     validation_fraction, n_iter_no_change : float, int, default=0.1, 5
         Share of the rows held out, and epochs without progress after which a part of training stops.
+    watch_gradients : bool, default=False
+        Whether the learning curve also tells how learning reached each layer; what is learned is the same.
     device : str, default="auto"
         Where to train: ``"cpu"``, ``"cuda"``, or the GPU where there is one. The fitted network is kept on the CPU.
     random_state : int, RandomState or None, default=None
@@ -157,6 +159,7 @@ class StackedAutoencoder(ReconstructingEstimator):
         early_stopping: Flag = False,
         validation_fraction: Number = 0.1,
         n_iter_no_change: Whole = 5,
+        watch_gradients: Flag = False,
         device: Choice = "auto",
         random_state: Seed = None,
         verbose: Whole = 0,
@@ -188,6 +191,7 @@ class StackedAutoencoder(ReconstructingEstimator):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.watch_gradients = watch_gradients
         self.device = device
         self.random_state = random_state
         self.verbose = verbose

@@ -67,7 +67,7 @@ class Layer:
         return self.transform.pre_activation(x) if isinstance(self.transform, Dense) else self.transform(x)
 
     def pre_activation_seen(self, x: Tensor) -> Tensor:
-        """The same for a person who looks: running means of a batch norm and the like stay as they are.
+        """The same for a person who looks: running means of a batch norm and torch's own draws stay as they are.
 
         Raises
         ------
@@ -78,7 +78,8 @@ class Layer:
         if self.dense is not None:
             return self.pre_activation(x)
         kept = {name: buffer.clone() for name, buffer in self.transform.named_buffers()}
-        return functional_call(self.transform, kept, (x.clone(),))
+        with torch.random.fork_rng([x.device] if x.is_cuda else []):
+            return functional_call(self.transform, kept, (x.clone(),))
 
     def __call__(self, x: Tensor) -> Tensor:
         """What the layer makes of a batch."""

@@ -25,7 +25,9 @@ from torch.optim import Optimizer
 
 from layerwise.data.batches import Batch
 from layerwise.errors import DataError, DivergenceError, OptionError
+from layerwise.networks.backprop import backpropagate
 from layerwise.networks.dense_sweep import DenseSweep
+from layerwise.networks.flow import GradientFlowInfo, gradient_flow
 from layerwise.networks.layers import scores
 from layerwise.networks.loss import Loss, Targets
 from layerwise.networks.losses import CrossEntropy
@@ -36,7 +38,7 @@ from layerwise.training.averaging import average_in
 from layerwise.training.divergence import trouble
 from layerwise.training.dropout import Dropout, scores_in_part
 from layerwise.training.penalties import limit_norms
-from layerwise.training.ranges import not_negative, positive, share
+from layerwise.training.ranges import at_least, not_negative, positive, share
 from layerwise.training.schedules import Schedule
 
 __all__ = ["Corruption", "DescentInfo", "DescentState", "GradientDescent", "Penalty"]
@@ -72,6 +74,8 @@ class DescentInfo:
     """Mean over the rows, penalties left out."""
     penalties: float
     """What was added to that."""
+    flow: GradientFlowInfo | None = None
+    """How learning reached each layer, and how far the step moved it, where that is watched."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,10 @@ class GradientDescent:
         Largest norm of the whole gradient.
     averaging : float
         Memory of the running mean of the parameters, 0 for none; see :mod:`layerwise.training.averaging`.
+    watch_every : int
+        In one of so many steps, beginning with the first, the minibatch is also swept by
+        :func:`~layerwise.networks.backpropagate`, for the profile in the Info: of the network as the minibatch met it,
+        no unit being dropped and penalties left out. 0 never does.
     """
 
     loss: Loss = field(default_factory=CrossEntropy)
@@ -131,6 +139,7 @@ class GradientDescent:
     max_norm: float | None = None
     clip_norm: float | None = None
     averaging: float = 0.0
+    watch_every: int = 0
 
     def __post_init__(self) -> None:
         if self.aim not in ("labels", "targets", "values"):
@@ -138,6 +147,7 @@ class GradientDescent:
         positive("learning_rate", self.learning_rate, "start with 0.001")
         not_negative("weight_decay", self.weight_decay)
         not_negative("ridge", self.ridge)
+        at_least("watch_every", self.watch_every, 0)
         share("dropout", self.dropout)
         share("input_dropout", self.input_dropout)
         positive("max_norm", self.max_norm)
@@ -183,6 +193,9 @@ class GradientDescent:
         if not network.training:
             network.train()
         shown = batch.values if self.corruption is None else self.corruption(batch.values, random, row)
+        watched = bool(self.watch_every) and state.steps_done % self.watch_every == 0
+        before = {name: p.detach().clone() for name, p in network.named_parameters()} if watched else None
+        sweep = backpropagate(network, shown, self.loss, targets, batch.weights) if watched else None
         loss, found, penalties = self._gradient(state, shown, targets, batch)
         whole = loss.item() + penalties
         if not math.isfinite(whole):
@@ -201,7 +214,8 @@ class GradientDescent:
                         limit_norms(parameter.flatten(1).T, self.max_norm)
             if self.averaging:
                 average_in(state.average, network, self.averaging, done)
-        return replace(state, steps_done=done), DescentInfo(found, targets, loss, penalties)
+        flow = None if sweep is None else gradient_flow(network, sweep, before)
+        return replace(state, steps_done=done), DescentInfo(found, targets, loss, penalties, flow)
 
     def _gradient(
         self, state: DescentState, shown: Tensor, targets: Targets, batch: Batch

@@ -18,6 +18,7 @@ from torch import nn
 
 from layerwise.data.minibatches import MinibatchStream
 from layerwise.errors import DivergenceError
+from layerwise.networks.flow import GradientFlowInfo
 from layerwise.training.contrastive_tree import snapshot
 from layerwise.training.divergence import LastGood
 from layerwise.training.gradient_descent import DescentInfo, DescentState, GradientDescent
@@ -40,11 +41,15 @@ class EpochInfo:
         Mean over the rows, each as its minibatch met it: before the step, corrupted and with units dropped.
     seen, unseen : float
         How good the network is on training rows and on held-out ones; NaN where that was not measured.
+    flow : GradientFlowInfo or None
+        How learning reached each layer in the last minibatch that was watched, and how far its step moved them; None
+        where the trainer watches none.
     """
 
     loss: float
     seen: float = math.nan
     unseen: float = math.nan
+    flow: GradientFlowInfo | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,7 @@ class _Watch:
     curve: list[EpochInfo] = field(default_factory=list[EpochInfo])
     _total: float = 0.0
     _rows: int = 0
+    _flow: GradientFlowInfo | None = None
     _best: float = -math.inf
     _best_tree: dict[str, Any] | None = None
     _idle: int = 0
@@ -143,6 +149,7 @@ class _Watch:
         self.good.batch_done(loss)
         self._total += loss * rows
         self._rows += rows
+        self._flow = info.flow or self._flow
 
     @torch.no_grad()
     def after_epoch(self, state: DescentState, epoch: int) -> DescentState:
@@ -151,7 +158,7 @@ class _Watch:
         loss, self._total, self._rows = self._total / self._rows, 0.0, 0
         network = finished(state) if self.seen or self.unseen else state.network
         scores = (math.nan if score is None else score(network) for score in (self.seen, self.unseen))
-        info = EpochInfo(loss, *scores)
+        info, self._flow = EpochInfo(loss, *scores, flow=self._flow), None
         self.curve.append(info)
         if self.unseen is None:
             self.good.epoch_done(loss, snapshot(self.trainer.to_tree(state)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from layerwise.networks.flow import GradientFlowInfo
 from layerwise.training.divergence import LastGood
 from layerwise.training.gradient_descent import DescentInfo, DescentState
 from layerwise.training.loop import Place
@@ -55,6 +56,8 @@ class Pace:
 
     losses: list[float] = field(default_factory=list[float])
     scores: list[float] = field(default_factory=list[float])
+    flows: list[GradientFlowInfo] = field(default_factory=list[GradientFlowInfo])
+    """Of each step that was watched."""
     best_loss: float = math.inf
     best_score: float = -math.inf
     rows_seen: int = 0
@@ -97,6 +100,8 @@ class Pace:
         self._good.batch_done(loss)
         self._sum += loss * rows
         self._rows += rows
+        if info.flow is not None:
+            self.flows.append(info.flow)
 
     def after_epoch(self, state: DescentState, epoch: int) -> DescentState:
         """Take notice of an epoch; the State goes on as it is.

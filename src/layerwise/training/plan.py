@@ -84,10 +84,14 @@ class Plan:
         return self.pretraining()
 
     def fine_tuning(self, steps: int) -> GradientDescent:
-        """How the unrolled network is trained: AdamW with a learning rate that reaches zero after so many steps."""
+        """How the unrolled network is trained: AdamW with a learning rate that reaches zero after so many steps.
+
+        Of the first minibatch of each epoch the Info tells how learning reaches the layers.
+        """
         return GradientDescent(
             learning_rate=self.fine_tune_learning_rate,
             schedule=Linear(steps),
             weight_decay=self.fine_tune_weight_decay,
             dropout=self.dropout,
+            watch_every=max(1, steps // max(1, self.fine_tune_epochs)),
         )
