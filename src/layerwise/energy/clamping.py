@@ -23,7 +23,7 @@ from layerwise.randomness import RandomStream
 from layerwise.shapes import HiddenBatch, VisibleBatch
 from layerwise.units import CategoricalUnits, MixedUnits, UnitKind
 
-__all__ = ["check_known", "clamped_gibbs", "draw_unknown", "impute"]
+__all__ = ["Known", "check_known", "clamped_gibbs", "draw_unknown", "impute"]
 
 Known = Bool[Tensor, "batch visible"]
 """True where a value is given."""

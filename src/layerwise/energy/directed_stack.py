@@ -159,13 +159,19 @@ class DirectedStack(nn.Module, ABC):
             raise OptionError("count", count, "must be at least 1")
         labels = None if label is None else self._labels(label, count)
         x, h = self._chains(count, random, steps, start, labels, replicas)
-        generation = self.generation
-        if not generation:
+        if not self.generation:
             grey = isinstance(self.top.visible, BernoulliUnits) and not drawn
             return self.top.mean_v_from_h(h) if grey else self.top.sample_v_from_h(h, random)
-        x = self._without_labels(x)
+        return self.draw_down(x, random, drawn=drawn)
+
+    @torch.no_grad()
+    def draw_down(self, x: Tensor, random: RandomStream, *, drawn: bool = True) -> VisibleChains:
+        """One pass down by draws, from the top's visible units; binary units are means unless they are to be drawn."""
+        x, generation = self._without_labels(x), self.generation
         for layer in reversed(generation[1:]):
             x = layer.sample(x, random)
+        if not generation:
+            return x
         last = generation[0]
         grey = isinstance(last.units, BernoulliUnits) and not drawn
         return last.mean(x) if grey else last.sample(x, random)

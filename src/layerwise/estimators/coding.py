@@ -112,6 +112,21 @@ class Coding:
             rows = np.where(np.isnan(known), rows, known)
         return rows if precision is None else rows.astype(precision)
 
+    def refill(self, units: Tensor, X: object, rows: UnitRows) -> Any:
+        """Rows as they came, of their own type, with what was missing from rows of units.
+
+        Parameters
+        ----------
+        units : Tensor of shape (rows, units)
+        X : array-like or table
+        rows : UnitRows
+            What :meth:`read` made of ``X``.
+        """
+        if isinstance(self.preparation, TablePreparation):
+            return self.restore(units, X)
+        dense = rows.values if isinstance(rows.values, np.ndarray) else rows.values.toarray()
+        return self.restore(units, dense, rows.precision)
+
     def log_volume(self) -> float:
         """What log p(units) lacks to be log p(columns), in nats.
 

@@ -1,28 +1,24 @@
-"""What a fitted deep belief network says of rows, and the rows that it draws."""
+"""What a fitted deep belief network says of rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Literal, cast
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.utils import metaestimators, validation
 from torch import Tensor
 
-from layerwise.energy import RBM, LogLikelihood
+from layerwise.energy import LogLikelihood
 from layerwise.energy.bound import Bound, log_weight, variational_bound
-from layerwise.errors import OptionError
 from layerwise.estimators.code_estimator import Floats
 from layerwise.estimators.coding import as_precision
 from layerwise.estimators.conversion import stream_from
-from layerwise.estimators.dbn_networks import NetworkEstimator
+from layerwise.estimators.deep_sampling import DeepSamplingEstimator
 from layerwise.estimators.density import AIS_CHAINS, partition_of
-from layerwise.estimators.labels import codes_among
 from layerwise.estimators.options import Seed, Whole, choice, whole_number
 from layerwise.randomness import RandomStream
-from layerwise.training.contrastive import ContrastiveState
 from layerwise.training.memory import enough_memory
 
 __all__ = ["DeepDensityEstimator"]
@@ -38,15 +34,10 @@ def _has_label_units(estimator: Any) -> bool:
 _with_labels = cast(Any, metaestimators).available_if(_has_label_units)
 
 
-class DeepDensityEstimator(NetworkEstimator):
-    """One whose fit also leaves the layers as they were learned one after the other, and the top's last State."""
+class DeepDensityEstimator(DeepSamplingEstimator):
+    """One that bounds the log-likelihood of rows; log Z of its top is computed when it is first asked for, and kept."""
 
-    layers_: list[RBM]
-    classes_: npt.NDArray[Any]
-    _state: ContrastiveState
-    _mean: Tensor
     _log_z: LogLikelihood | None
-    _precision: np.dtype[Any]
 
     @property
     def log_partition_(self) -> float:
@@ -163,30 +154,6 @@ class DeepDensityEstimator(NetworkEstimator):
             )
         return bound.moved(self._coding.log_volume())
 
-    def sample(self, n_samples: Whole = 1, y: object = None, *, steps: Whole = 1000, random_state: Seed = None) -> Any:
-        """Draw rows: Gibbs chains in the top machine, then one draw downwards.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-        y : label or array-like of shape (n_samples,), optional
-            The class of all rows, or of each; for a network with label units.
-        steps : int, default=1000
-            Gibbs steps of every chain.
-        random_state : int, RandomState or None, default=None
-
-        Returns
-        -------
-        ndarray or table of shape (n_samples, n_features)
-            A table of the library that was fitted; a matrix where a matrix was.
-        """
-        validation.check_is_fitted(self)
-        count, steps = whole_number("n_samples", n_samples, least=1), whole_number("steps", steps, least=1)
-        labels = None if y is None else self._codes(np.full(count, y) if np.ndim(cast(Any, y)) == 0 else y, count)
-        with enough_memory({"n_samples": count}, "draw fewer rows at a time"):
-            drawn = self.net_.sample(count, stream_from(random_state), steps, label=labels, drawn=True)
-        return self._coding.restore(drawn, precision=self._precision)
-
     @_with_labels
     def predict_proba(self, X: object) -> Floats:
         """Probability of each class: exactly at the top, given the means that rows are carried up to.
@@ -221,10 +188,6 @@ class DeepDensityEstimator(NetworkEstimator):
         return self.classes_[most_probable]
 
     @property
-    def _first(self) -> RBM:
-        return self.layers_[0]
-
-    @property
     def _n_features_out(self) -> int:
         return self.net_.top.hidden.size
 
@@ -233,11 +196,6 @@ class DeepDensityEstimator(NetworkEstimator):
 
     def _downwards(self, h: Tensor) -> Tensor:
         return self.net_.down(h)
-
-    def _codes(self, y: object, count: int) -> Tensor:
-        if not self.net_.classes:
-            raise OptionError("y", y, "the network has no label units", "fit it with labels=True, or leave y out")
-        return torch.from_numpy(codes_among(self.classes_, y, count))
 
     def _constant(self) -> float:
         """What a row's weight lacks to be its bound."""

@@ -11,7 +11,6 @@ import torch
 from sklearn.utils import validation
 from torch import Tensor
 
-from layerwise.data.columns import TablePreparation
 from layerwise.energy import RBM
 from layerwise.errors import OptionError
 from layerwise.estimators.conversion import stream_from
@@ -121,10 +120,7 @@ class SamplingEstimator(MachineEstimator):
         }
         with enough_memory({"rows": len(rows), "chains": options["chains"]}, "give fewer"):
             v = filled(self.machine_, rows.units(), stream_from(random_state), **options)
-        if isinstance(self.preparation_, TablePreparation):
-            return self._coding.restore(v, X)
-        dense = rows.values if isinstance(rows.values, np.ndarray) else rows.values.toarray()
-        return self._coding.restore(v, dense, rows.precision)
+        return self._coding.refill(v, X, rows)
 
     def _drawn(
         self, n_samples: int, known: Tensor | None, steps: int, tempered: bool, start: object, random_state: Seed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from layerwise.errors import DataError
 from layerwise.estimators.conversion import parts
 from layerwise.randomness import RandomStream
 
-__all__ = ["UnitRows", "checked_weights", "filled", "moments", "widened"]
+__all__ = ["UnitRows", "checked_weights", "filled", "filled_by", "moments", "widened"]
 
 ROWS_AT_ONCE = 4096
 
@@ -149,15 +149,35 @@ def filled(machine: RBM, v: Tensor, random: RandomStream, **options: int) -> Ten
     **options : int
         ``steps``, ``burn_in`` and ``chains`` of :func:`layerwise.energy.clamping.impute`.
     """
+
+    def fill(rows: Tensor, first_row: int) -> Tensor:
+        return impute(machine, widened(machine, rows), random, first_row=first_row, **options)[:, : rows.shape[1]]
+
+    return filled_by(fill, v, random, ROWS_AT_ONCE)
+
+
+def filled_by(fill: Callable[[Tensor, int], Tensor], v: Tensor, random: RandomStream, at_once: int) -> Tensor:
+    """Rows of units whose incomplete ones went through a function, so many at a time, each part with the same draws.
+
+    Parameters
+    ----------
+    fill : callable
+        From some rows, and the number of the first among the incomplete ones, to rows.
+    v : Tensor of shape (rows, units)
+        NaN where missing.
+    random : RandomStream
+        That ``fill`` draws from.
+    at_once : int
+    """
     incomplete = v.isnan().any(1).nonzero()[:, 0]
     if not len(incomplete):
         return v
     v = v.clone()
     position = random.position
-    for first in range(0, len(incomplete), ROWS_AT_ONCE):
+    for first in range(0, len(incomplete), at_once):
         random.position = position
-        some = incomplete[first : first + ROWS_AT_ONCE]
-        v[some] = impute(machine, widened(machine, v[some]), random, first_row=first, **options)[:, : v.shape[1]]
+        some = incomplete[first : first + at_once]
+        v[some] = fill(v[some], first)
     return v
 
 
