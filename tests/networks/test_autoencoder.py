@@ -76,3 +76,13 @@ def test_a_users_own_pair_of_networks_is_one() -> None:
     assert torch.equal(network.encoder(X), own[0](X))
     with pytest.raises(OptionError, match="must hold two"):
         Autoencoder.from_sequential(nn.Sequential(nn.Linear(6, 2), nn.Linear(2, 6)))
+
+
+def test_hidden_layers_are_normalised_on_both_sides_and_the_code_is_not() -> None:
+    network = Autoencoder.of_sizes((6, 5, 3), "tanh", normalisation="layer", random=RandomStream(0))
+    names = [layer.name for layer in network.layers]
+    assert names == [
+        f"{side}.{layer}" for side in ("encoder", "decoder") for layer in ("hidden1", "hidden1_norm", "output")
+    ]
+    with pytest.raises(OptionError, match="normalisation = 'batch': is for a decoder of its own"):
+        Autoencoder.of_sizes((6, 5, 3), tied=True, normalisation="batch", random=RandomStream(0))

@@ -28,7 +28,16 @@ from layerwise.networks import (
 )
 from layerwise.networks.losses import LOSSES
 from layerwise.randomness import RandomStream
-from layerwise.units import BernoulliUnits, CategoricalUnits, GaussianUnits, SpinUnits
+from layerwise.units import (
+    BernoulliUnits,
+    CategoricalUnits,
+    GaussianUnits,
+    MixedUnits,
+    NoisyRectifiedUnits,
+    RectifiedUnits,
+    SpinUnits,
+    UnitKind,
+)
 from layerwise.units.activations import ACTIVATIONS
 
 ROWS, IN, OUT = 5, 3, 4
@@ -44,12 +53,20 @@ REAL, BITS, LABELS = (
     (numbers(ROWS, OUT, seed=2) > 0).double(),
     torch.tensor([0, 3, 1, 2, 3]),
 )
-TARGETS = {"binary_cross_entropy": BITS, "cross_entropy": LABELS, "hinge": 2 * BITS - 1}
+TARGETS = {
+    "binary_cross_entropy": BITS,
+    "cross_entropy": LABELS,
+    "hinge": 2 * BITS - 1,
+    "poisson": (3 * REAL.abs()).round(),
+}
 LOSS: dict[str, tuple[Loss, Tensor]] = {name: (loss_named(name), TARGETS.get(name, REAL)) for name in LOSSES} | {
     "bernoulli": (KindLoss(BernoulliUnits(OUT)), BITS),
     "spin": (KindLoss(SpinUnits(OUT)), 2 * BITS - 1),
     "gaussian": (KindLoss(GaussianUnits(OUT).double()), REAL),
     "categorical": (KindLoss(CategoricalUnits((OUT,))), nn.functional.one_hot(LABELS, OUT).double()),
+    "rectified": (KindLoss(RectifiedUnits(OUT).double()), REAL.relu()),
+    "noisy_rectified": (KindLoss(NoisyRectifiedUnits(OUT)), REAL.relu()),
+    "mixed": (KindLoss(MixedUnits([BernoulliUnits(2), GaussianUnits(2)]).double()), torch.cat([BITS, REAL], 1)[:, 2:6]),
 }
 
 
@@ -86,6 +103,11 @@ def assert_equal_to_autograd(network: nn.Sequential, loss: Loss, targets: Tensor
         # Autograd says nothing of what a step keeps from the loss.
         assert torch.allclose(gradient, torch.zeros_like(gradient) if wanted is None else wanted, rtol=1e-9, atol=1e-12)
     return sweep
+
+
+def test_no_loss_escapes() -> None:
+    assert {type(loss) for loss, _ in LOSS.values()} == set(Loss.__subclasses__())
+    assert {loss.kind.name for loss, _ in LOSS.values() if isinstance(loss, KindLoss)} == set(UnitKind.kinds)
 
 
 every_activation = pytest.mark.parametrize("activation", sorted(ACTIVATIONS))

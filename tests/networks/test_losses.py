@@ -20,11 +20,21 @@ from layerwise.networks import (
     Huber,
     KindLoss,
     Loss,
+    Poisson,
     Squared,
     loss_named,
 )
 from layerwise.networks.losses import LOSSES
-from layerwise.units import BernoulliUnits, CategoricalUnits, GaussianUnits, MixedUnits, SpinUnits
+from layerwise.units import (
+    BernoulliUnits,
+    CategoricalUnits,
+    GaussianUnits,
+    MixedUnits,
+    NoisyRectifiedUnits,
+    RectifiedUnits,
+    SpinUnits,
+    UnitKind,
+)
 
 ROWS, OUTPUTS = 6, 4
 
@@ -53,10 +63,13 @@ CASES: dict[str, tuple[Loss, Tensor]] = {
     "cross_entropy, shares weighted": (CrossEntropy(0.1, (1.0, 2.0, 0.0, 0.5)), SHARES),
     "hinge": (Hinge(), SIGNS),
     "hinge, 0": (Hinge(0.0), SIGNS),
+    "poisson": (Poisson(), (3 * REAL.abs()).round()),
     "bernoulli": (KindLoss(BernoulliUnits(OUTPUTS)), SIGNS.relu()),
     "spin": (KindLoss(SpinUnits(OUTPUTS)), SIGNS),
     "gaussian": (KindLoss(GaussianUnits(OUTPUTS).double()), REAL),
     "categorical": (KindLoss(CategoricalUnits((OUTPUTS,))), functional.one_hot(LABELS).double()),
+    "rectified": (KindLoss(RectifiedUnits(OUTPUTS).double()), REAL.relu()),
+    "noisy_rectified": (KindLoss(NoisyRectifiedUnits(OUTPUTS)), REAL.relu()),
     "mixed": (KindLoss(MIXED.double()), TARGETS_OF_MIXED),
 }
 every = pytest.mark.parametrize("name", CASES)
@@ -66,6 +79,8 @@ WEIGHTS = torch.tensor([1.0, 0.0, 2.5, 0.5, 3.0, 1.0], dtype=torch.float64)
 def test_no_loss_escapes() -> None:
     assert set(LOSSES) <= set(CASES)
     assert all(type(loss_named(name)) is type(CASES[name][0]) for name in LOSSES)
+    assert {type(loss) for loss, _ in CASES.values()} == set(Loss.__subclasses__())
+    assert {loss.kind.name for loss, _ in CASES.values() if isinstance(loss, KindLoss)} == set(UnitKind.kinds)
 
 
 @every

@@ -6,12 +6,14 @@ import pickle
 from collections import OrderedDict
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from layerwise.errors import DataError, OptionError
 from layerwise.networks import Dense, Network, layer_values, layers_of, scores
+from layerwise.networks.dense import is_size
 from layerwise.networks.onnx_model import onnx_model
 from layerwise.randomness import RandomStream
 from layerwise.units.activations import ACTIVATIONS, leaky_relu, tanh
@@ -202,6 +204,7 @@ def test_only_runs_without_activations_collapse() -> None:
         (lambda: Network.from_sequential(nn.Sequential(nn.Sequential(nn.Linear(3, 4)), nn.Linear(3, 4))), "'0.0'"),
         (lambda: Network.of_sizes((3,), random=RandomStream(0)), "sizes"),
         (lambda: Network.of_sizes((3, 0, 2), random=RandomStream(0)), r"sizes = \(3, 0, 2\)"),
+        (lambda: Network.of_sizes((3, 2), normalisation="rows", random=RandomStream(0)), "normalisation = 'rows'"),
         (lambda: Network.of_sizes((3, 2), output="softmin", random=RandomStream(0)), "must be one of elu"),
         (lambda: Dense(0, 2), "in_features = 0"),
         (lambda: Dense(2, -1), "out_features = -1"),
@@ -224,3 +227,25 @@ def test_rows_that_do_not_fit_are_named() -> None:
     for look in (network, network.values):
         with pytest.raises(DataError, match="in_features = 5: layer 'hidden1' takes rows of 6 values"):
             look(rows(5).float())
+
+
+@pytest.mark.parametrize(("normalisation", "axis"), [("batch", 0), ("layer", 1)])
+def test_what_is_normalised_has_mean_0_and_variance_1(normalisation: str, axis: int) -> None:
+    plain = Network.of_sizes((6, 40, 30, 3), "tanh", random=RandomStream(0))
+    network = Network.of_sizes((6, 40, 30, 3), "tanh", normalisation=normalisation, random=RandomStream(0))
+    for name in ("hidden1", "hidden2", "output"):  # the same draws
+        assert torch.equal(network.get_parameter(f"{name}.weight"), plain.get_parameter(f"{name}.weight"))
+    assert (dict(network.named_parameters()).get("hidden1.bias") is None) == (normalisation == "batch")
+    values = network.values(rows(6).float())
+    assert [*values] == ["hidden1", "hidden1_norm", "hidden2", "hidden2_norm", "output"]
+    for name in ("hidden1_norm", "hidden2_norm"):
+        z, y = values[name].pre_activation.double(), values[name].output
+        assert torch.equal(y, values[name].pre_activation.tanh())
+        # Torch adds 1e-5 to the variance.
+        of_input = values[name].input.double().var(axis, correction=0)
+        assert torch.allclose(z.mean(axis), torch.zeros(()).double(), atol=1e-5)
+        assert torch.allclose(z.var(axis, correction=0), of_input / (of_input + 1e-5), rtol=1e-4)
+
+
+def test_a_layer_has_a_whole_number_of_units() -> None:
+    assert [is_size(value) for value in (1, np.int64(7), 0, -3, 2.0, 2.5, True, "3", None)] == 2 * [True] + 7 * [False]

@@ -345,3 +345,11 @@ def test_what_is_watched_is_the_sweep_before_the_step_and_how_far_the_step_went(
     assert info.flow == gradient_flow(network, sweep, before)
     for ratio, gradient, name in zip(info.flow.update_ratio, info.flow.gradient_norm, info.flow.names, strict=True):
         assert ratio == pytest.approx(0.1 * gradient / float(before[f"{name}.weight"].norm()), rel=1e-5)
+
+
+def test_a_single_row_under_a_batch_norm_is_named() -> None:
+    network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.ReLU(), nn.Linear(3, 2))
+    trainer = GradientDescent()
+    state, _ = trainer.step(trainer.init(network, RandomStream(0)), labelled(torch.eye(2), [0, 1]))
+    with pytest.raises(DataError, match="minibatch = 1: is a single row, and a batch norm needs"):
+        trainer.step(state, labelled(torch.ones(1, 2), [0]))

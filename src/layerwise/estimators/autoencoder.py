@@ -10,13 +10,14 @@ import torch
 from layerwise import networks
 from layerwise.data.batches import Batch
 from layerwise.estimators.autoencoder_fit import learn_autoencoder, start_from
-from layerwise.estimators.autoencoder_options import code_size, layers_from, own_network, trainer_from
+from layerwise.estimators.autoencoder_options import layers_from, trainer_from
 from layerwise.estimators.coding import fit_coding
 from layerwise.estimators.contrastive_fit import Lesson
 from layerwise.estimators.conversion import stream_from
 from layerwise.estimators.descent_fit import LearnedNetwork, divided, on_the_cpu
 from layerwise.estimators.descent_options import DescentOptions, descent_options
 from layerwise.estimators.options import Choice, Flag, Number, Seed, Sizes, Visible, Whole
+from layerwise.estimators.own_network import code_size, own_autoencoder
 from layerwise.estimators.reconstructing import ReconstructingEstimator
 from layerwise.estimators.unit_rows import checked_weights
 from layerwise.networks.reconstruction import Reconstruction
@@ -306,7 +307,7 @@ class Autoencoder(ReconstructingEstimator):
 
     def _first_network(self, back: Reconstruction, lesson: Lesson, random: RandomStream) -> networks.Autoencoder:
         if self.network is not None:
-            return own_network(self.network, back.kind.size)
+            return own_autoencoder(self.network, back.kind.size)
         network = layers_from(self).whole(back.kind, random.child("weights"))
         start_from(network, back, lesson.moments(torch.device("cpu"))[0])
         return network

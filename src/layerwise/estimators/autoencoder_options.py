@@ -1,8 +1,7 @@
-"""What the parameters of an autoencoder mean: its first network, and how it is trained."""
+"""What the parameters of an autoencoder mean: its layers, and how it is trained."""
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -10,9 +9,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from layerwise.errors import DataError, OptionError
+from layerwise.errors import OptionError
 from layerwise.estimators.options import choice, flag, layer_sizes, number
-from layerwise.networks import Autoencoder
 from layerwise.networks.initialisation import INITIALISATIONS
 from layerwise.networks.reconstruction import Reconstruction
 from layerwise.shapes import Scalar
@@ -22,7 +20,7 @@ from layerwise.training.gradient_descent import Corruption, GradientDescent, Pen
 from layerwise.training.stacking import Stacking
 from layerwise.units import Activation, activation_named
 
-__all__ = ["code_size", "layers_from", "own_network", "trainer_from"]
+__all__ = ["layers_from", "trainer_from"]
 
 _CORRUPTIONS = ("gaussian", "masking", "salt_and_pepper")
 
@@ -47,49 +45,6 @@ def layers_from(estimator: Any) -> Stacking:
         choice("initialisation", estimator.initialisation, *INITIALISATIONS),
         choice("loss", estimator.loss, "likelihood", "squared"),
     )
-
-
-def own_network(network: object, columns: int) -> Autoencoder:
-    """A copy of a user's own encoder and decoder, tried on a row.
-
-    Parameters
-    ----------
-    network : torch.nn.Sequential of two, or a pair of torch.nn.Sequential
-    columns : int
-        Units of a row.
-
-    Raises
-    ------
-    OptionError
-        It is no such pair, or does not give rows of that length back through a code that is a row of numbers.
-    """
-    two = isinstance(network, nn.Sequential | tuple | list)
-    pair: list[object] = list(cast("list[object]", network)) if two else []
-    if len(pair) != 2 or not all(isinstance(part, nn.Sequential) for part in pair):
-        remedy = "give torch.nn.Sequential(encoder, decoder), both torch.nn.Sequential"
-        raise OptionError("network", type(network).__name__, "must hold an encoder and a decoder", remedy)
-    # Copied together: a decoder may use its encoder's weights.
-    own = Autoencoder(*copy.deepcopy(cast("list[nn.Sequential]", pair))).float().cpu()
-    if not any(parameter.requires_grad for parameter in own.parameters()):
-        raise OptionError("network", "no parameter that learns", "must have one", "give a network with linear maps")
-    try:
-        code = _tried(own.encoder, torch.zeros(1, columns))
-        row = _tried(own.decoder, code)
-    except (RuntimeError, DataError) as problem:
-        rule = f"must take rows of {columns} values, one for each unit of the columns ({problem})"
-        raise OptionError("network", "an encoder and a decoder", rule) from problem
-    if code.ndim != 2:
-        rule = "the encoder must give a row of numbers for each row"
-        raise OptionError("network", f"a code of shape {tuple(code.shape)}", rule, "end it with torch.nn.Flatten()")
-    if tuple(row.shape) != (1, columns):
-        rule = f"the decoder must give rows of {columns} values, one for each unit of the columns"
-        raise OptionError("network", f"rows of shape {tuple(row.shape)[1:]}", rule)
-    return own
-
-
-def code_size(encoder: nn.Sequential, columns: int) -> int:
-    """How many numbers a code has."""
-    return int(_tried(encoder, torch.zeros(1, columns)).shape[1])
 
 
 def trainer_from(estimator: Any, trainer: GradientDescent, back: Reconstruction, sample: Tensor) -> GradientDescent:
@@ -141,8 +96,3 @@ def _activation(name: str, value: object) -> Activation:
         return activation_named(cast(str, value))
     except (OptionError, TypeError) as problem:
         raise OptionError(name, value, "must be an activation or the name of one", "try 'relu'") from problem
-
-
-@torch.no_grad()
-def _tried(network: nn.Sequential, row: Tensor) -> Tensor:
-    return cast(Tensor, network.eval()(row))

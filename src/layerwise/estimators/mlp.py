@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, metaestimators, validation
-from torch import nn
+from torch import Tensor, nn
 
 from layerwise.data.values import Values
 from layerwise.errors import DivergenceError, OptionError
@@ -20,7 +20,8 @@ from layerwise.estimators.conversion import stream_from, training_device
 from layerwise.estimators.mlp_fit import Going, by_all_rows, by_minibatches, carried, warn_unfinished
 from layerwise.estimators.mlp_options import ACTIVATIONS, check_options, hidden_sizes, pace_from
 from layerwise.estimators.mlp_rows import Lesson, hold_out, read_rows
-from layerwise.networks import GradientFlowInfo, Network, backpropagate, gradient_flow
+from layerwise.estimators.own_network import own_stack
+from layerwise.networks import Dense, GradientFlowInfo, Network, backpropagate, gradient_flow, layers_of
 from layerwise.randomness import RandomStream
 from layerwise.training.memory import check_parameters, enough_memory
 from layerwise.training.pace import Pace
@@ -28,6 +29,9 @@ from layerwise.training.pace import Pace
 __all__ = ["Floats", "MultilayerPerceptron", "by_minibatches_only"]
 
 Floats = npt.NDArray[np.floating[Any]]
+
+LINKS = {"softmax": "softmax", "logistic": "sigmoid"}
+"""scikit-learn's names of output activations that the loss has in itself, and what they are called here."""
 
 LOGISTIC_GAIN = math.sqrt(1 / 3)
 """scikit-learn draws weights for the logistic function from a smaller range."""
@@ -54,21 +58,21 @@ class MultilayerPerceptron(BaseEstimator):
 
     @property
     def coefs_(self) -> list[Floats]:
-        """The weights of each layer, (units below, units above): the network's own memory, not a copy."""
-        return [linear.weight.detach().numpy().T for linear in self._linear()]
+        """The weights of each dense layer, (units below, units above): the network's own memory, not a copy."""
+        return [dense.weight.detach().numpy().T for dense in self._dense()]
 
     @coefs_.setter
     def coefs_(self, given: list[Any]) -> None:
-        _overwrite([linear.weight.T for linear in self._linear()], given, "coefs_")
+        _overwrite([dense.weight.T for dense in self._dense()], given, "coefs_")
 
     @property
     def intercepts_(self) -> list[Floats]:
-        """The bias of each layer: the network's own memory, not a copy."""
-        return [linear.bias.detach().numpy() for linear in self._linear()]
+        """The bias of each dense layer that has one: the network's own memory, not a copy."""
+        return [bias.detach().numpy() for bias in self._biases()]
 
     @intercepts_.setter
     def intercepts_(self, given: list[Any]) -> None:
-        _overwrite([linear.bias for linear in self._linear()], given, "intercepts_")
+        _overwrite(self._biases(), given, "intercepts_")
 
     def gradient_flow(self, X: object, y: object, sample_weight: object = None) -> GradientFlowInfo:
         """How learning reaches each layer: gradients, residuals and saturation at some rows.
@@ -127,9 +131,8 @@ class MultilayerPerceptron(BaseEstimator):
         with enough_memory(asked, "give smaller ones"):
             if not known:
                 self._start(sizes, lesson, random)
-            elif sizes != self._sizes():
-                rule = f"the network that is gone on with has layers of {self._sizes()[1:-1]}"
-                raise OptionError("hidden_layer_sizes", options.hidden_layer_sizes, rule, "call fit without warm_start")
+            else:
+                self._check_that_it_is_the_same(sizes)
             found = None
             if options.solver == "lbfgs":
                 found = by_all_rows(self, lesson, self.network_, device)
@@ -142,19 +145,37 @@ class MultilayerPerceptron(BaseEstimator):
 
     def _start(self, sizes: tuple[int, ...], lesson: Lesson, random: RandomStream) -> None:
         options: Any = self
-        check_parameters("hidden_layer_sizes", sizes[1:], sizes[0])
-        gain = LOGISTIC_GAIN if options.activation == "logistic" else 1.0
-        network = Network.of_sizes(
-            sizes,
-            ACTIVATIONS[options.activation],
-            initialisation="sklearn",
-            gain=gain,
-            random=random.child("weights"),
-        )
-        double = lesson.values.dtype == np.float64
-        self.network_ = network.to_sequential().to(torch.float64 if double else torch.float32)
-        self.n_layers_, self.t_, self.n_iter_ = len(sizes), 0, 0
+        dtype = torch.float64 if lesson.values.dtype == np.float64 else torch.float32
+        if options.network is None:
+            check_parameters("hidden_layer_sizes", sizes[1:], sizes[0])
+            gain = LOGISTIC_GAIN if options.activation == "logistic" else 1.0
+            network = Network.of_sizes(
+                sizes,
+                ACTIVATIONS[options.activation],
+                initialisation="sklearn",
+                gain=gain,
+                random=random.child("weights"),
+            )
+            self.network_ = network.to_sequential().to(dtype)
+        else:
+            self.network_ = own_stack(options.network, sizes[0], sizes[-1], dtype)
+        self.n_layers_, self.t_, self.n_iter_ = len(self._dense()) + 1, 0, 0
         self._pace, self._going = Pace(float(options.learning_rate_init)), None
+
+    def _check_that_it_is_the_same(self, sizes: tuple[int, ...]) -> None:
+        """Whether the network that is gone on with is the one that the parameters ask for."""
+        options: Any = self
+        if options.network is not None:
+            asked, there = ([tuple(p.shape) for p in of.parameters()] for of in (options.network, self.network_))
+            if asked != there:
+                rule = f"the network that is gone on with has parameters of the shapes {there}"
+                raise OptionError("network", asked, rule, "call fit without warm_start")
+            return
+        dense = self._dense()
+        before = (dense[0].in_features, *(layer.out_features for layer in dense))
+        if sizes != before:
+            rule = f"the network that is gone on with has layers of {before[1:-1]}"
+            raise OptionError("hidden_layer_sizes", options.hidden_layer_sizes, rule, "call fit without warm_start")
 
     def _descend(self, lesson: Lesson, random: RandomStream, device: torch.device, incremental: bool) -> None:
         options: Any = self
@@ -203,21 +224,21 @@ class MultilayerPerceptron(BaseEstimator):
         return self._outputs(self.network_, read_rows(self, X))
 
     def _outputs(self, network: nn.Sequential, values: Values) -> Floats:
-        scores = torch.from_numpy(carried(network, values))
+        scores = torch.from_numpy(carried(network, values, LINKS.get(self.out_activation_, "")))
         if self.out_activation_ == "softmax":
             return torch.softmax(scores, 1).numpy()
         if self.out_activation_ == "identity":
             return scores.numpy()
         return (scores.sigmoid() if self.out_activation_ == "logistic" else scores.exp()).numpy()
 
-    def _linear(self) -> list[nn.Linear]:
+    def _dense(self) -> list[nn.Linear | Dense]:
         if "network_" not in vars(self):
             raise AttributeError(f"this {type(self).__name__} is not fitted yet: it has no weights")
-        return [module for module in self.network_ if isinstance(module, nn.Linear)]
+        return [layer.dense for layer in layers_of(self.network_) if layer.dense is not None]
 
-    def _sizes(self) -> tuple[int, ...]:
-        linear = self._linear()
-        return (linear[0].in_features, *(layer.out_features for layer in linear))
+    def _biases(self) -> list[Tensor]:
+        biases: list[Tensor | None] = [dense.bias for dense in self._dense()]
+        return [bias for bias in biases if bias is not None]
 
 
 @torch.no_grad()

@@ -93,6 +93,10 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         ``n_samples / (n_classes * np.bincount(y))``. For several labels a row a list of dicts.
     averaging : float, default=0.0
         Memory of a running mean of the weights, which is what is kept; 0 keeps the last ones.
+    network : torch.nn.Sequential, optional
+        One of your own, with normalisation or any other module, in the place of dense layers: from columns to scores,
+        one a class, or one for two classes. A copy of it is trained from the weights that it has;
+        ``hidden_layer_sizes`` and ``activation`` are not used. ``"lbfgs"`` needs dense layers.
     watch_gradients : bool, default=False
         Whether ``gradient_flow_`` is kept; what is learned is the same.
     device : str, default="auto"
@@ -192,6 +196,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         label_smoothing: Number = 0.0,
         class_weight: Any = None,
         averaging: Number = 0.0,
+        network: Any = None,
         watch_gradients: Flag = False,
         device: Choice = "auto",
     ) -> None:
@@ -224,6 +229,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
         self.averaging = averaging
+        self.network = network
         self.watch_gradients = watch_gradients
         self.device = device
 

@@ -18,6 +18,7 @@ from layerwise.errors import DivergenceError
 from layerwise.estimators.conversion import as_tensor, parts
 from layerwise.estimators.mlp_options import descent_from
 from layerwise.estimators.mlp_rows import Lesson
+from layerwise.networks import scores
 from layerwise.randomness import RandomStream
 from layerwise.training.gradient_descent import DescentState
 from layerwise.training.loop import Place, run
@@ -157,13 +158,15 @@ def warn_unfinished(estimator: Any, found: Minimum | None) -> None:
 
 
 @torch.no_grad()
-def carried(network: nn.Sequential, values: Any) -> npt.NDArray[Any]:
-    """What a network says of rows, part by part, in the precision that answers to both.
+def carried(network: nn.Sequential, values: Any, link: str) -> npt.NDArray[Any]:
+    """The scores that a network gives rows, part by part, in the precision that answers to both.
 
     Parameters
     ----------
     network : torch.nn.Sequential
     values : ndarray or csr_matrix of shape (rows, columns)
+    link : str
+        The name of the activation that the loss has in itself.
 
     Returns
     -------
@@ -176,7 +179,7 @@ def carried(network: nn.Sequential, values: Any) -> npt.NDArray[Any]:
     if dtype != parameter.dtype:
         network = copy.deepcopy(network).to(dtype)
     place = parameter.device
-    found = [network(_dense(values, part, dtype, place)).cpu() for part in parts(values)]
+    found = [scores(network, _dense(values, part, dtype, place), link).cpu() for part in parts(values)]
     return torch.cat(found).numpy()
 
 

@@ -72,7 +72,7 @@ def check_options(estimator: Any) -> None:
         number(name, getattr(estimator, name), least=0.0, below=1.0, remedy="leave it out")
     if estimator.max_norm is not None:
         number("max_norm", estimator.max_norm, above=0.0, remedy="start with 3")
-    if estimator.dropout and estimator.activation == "identity":
+    if estimator.dropout and estimator.activation == "identity" and estimator.network is None:
         rule = "only units with an activation are dropped, and activation='identity' leaves none"
         raise OptionError("dropout", estimator.dropout, rule, "drop inputs: input_dropout")
     if estimator.solver == "lbfgs":

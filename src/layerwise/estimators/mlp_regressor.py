@@ -88,6 +88,10 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         Largest norm of the weights into one unit.
     averaging : float, default=0.0
         Memory of a running mean of the weights, which is what is kept; 0 keeps the last ones.
+    network : torch.nn.Sequential, optional
+        One of your own, with normalisation or any other module, in the place of dense layers: from columns to scores,
+        one a target. A copy of it is trained from the weights that it has; ``hidden_layer_sizes``
+        and ``activation`` are not used. ``"lbfgs"`` needs dense layers.
     watch_gradients : bool, default=False
         Whether ``gradient_flow_`` is kept; what is learned is the same.
     device : str, default="auto"
@@ -183,6 +187,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         input_dropout: Number = 0.0,
         max_norm: Number | None = None,
         averaging: Number = 0.0,
+        network: Any = None,
         watch_gradients: Flag = False,
         device: Choice = "auto",
     ) -> None:
@@ -214,6 +219,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         self.input_dropout = input_dropout
         self.max_norm = max_norm
         self.averaging = averaging
+        self.network = network
         self.watch_gradients = watch_gradients
         self.device = device
 

@@ -6,13 +6,14 @@ import copy
 
 from layerwise import networks
 from layerwise.estimators.autoencoder_fit import learn_autoencoder
-from layerwise.estimators.autoencoder_options import code_size, layers_from
+from layerwise.estimators.autoencoder_options import layers_from
 from layerwise.estimators.coding import fit_coding
 from layerwise.estimators.contrastive_fit import Lesson
 from layerwise.estimators.conversion import stream_from
 from layerwise.estimators.descent_fit import LearnedNetwork, divided
 from layerwise.estimators.descent_options import DescentOptions, descent_options, fine_tuning
 from layerwise.estimators.options import Choice, Flag, Number, Seed, Sizes, Visible, Whole
+from layerwise.estimators.own_network import code_size
 from layerwise.estimators.reconstructing import ReconstructingEstimator
 from layerwise.estimators.stack_fit import Curves, learn_layers
 from layerwise.estimators.unit_rows import checked_weights

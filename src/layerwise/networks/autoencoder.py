@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 from torch import nn
 
@@ -63,6 +63,7 @@ class Autoencoder(Network):
         tied: bool = False,
         initialisation: str = "he_uniform",
         gain: float | None = None,
+        normalisation: str | None = None,
         random: RandomStream,
     ) -> Autoencoder:
         """Dense layers down to the code and the same sizes back, with random weights.
@@ -77,22 +78,25 @@ class Autoencoder(Network):
             Whether the decoder uses the encoder's weights.
         initialisation, gain : str, float
             See :func:`~layerwise.networks.initialise`.
+        normalisation : {"batch", "layer"}, optional
+            Of the hidden layers, not of the code; see :meth:`Network.of_sizes`. Not with a tied decoder.
         random : RandomStream
 
         Raises
         ------
         OptionError
-            Fewer than two sizes, a size below 1, or an unknown name.
+            Fewer than two sizes, a size below 1, an unknown name, or a tied decoder with normalisation.
         """
+        if tied and normalisation is not None:
+            rule = "is for a decoder of its own: the scale that it takes away is what a tied one shares"
+            raise OptionError("normalisation", normalisation, rule, "leave it out, or tied=False")
+        drawn: dict[str, Any] = {"initialisation": initialisation, "gain": gain, "random": random}
         last = activation if code is None else code
-        encoder = Network.of_sizes(sizes, activation, last, initialisation=initialisation, gain=gain, random=random)
-        if not tied:
-            back = tuple(reversed(sizes))
-            decoder = Network.of_sizes(
-                back, activation, output, initialisation=initialisation, gain=gain, random=random
-            )
-            return cls(encoder, decoder)
-        return cls(encoder, _tied_decoder(encoder, activation, output))
+        encoder = Network.of_sizes(sizes, activation, last, normalisation=normalisation, **drawn)
+        if tied:
+            return cls(encoder, _tied_decoder(encoder, activation, output))
+        back = tuple(reversed(sizes))
+        return cls(encoder, Network.of_sizes(back, activation, output, normalisation=normalisation, **drawn))
 
     @classmethod
     def from_sequential(cls, sequential: nn.Sequential) -> Autoencoder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import cast
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn import functional
 from layerwise.errors import OptionError
 from layerwise.units import Activation, activation_named
 
-__all__ = ["Dense", "TiedLinear", "unset_linear"]
+__all__ = ["Dense", "TiedLinear", "is_size", "unset_linear"]
 
 
 class Dense(nn.Module):
@@ -30,7 +31,7 @@ class Dense(nn.Module):
     Raises
     ------
     OptionError
-        A size below 1, or an unknown activation.
+        A size that is no whole number of at least 1, or an unknown activation.
 
     Examples
     --------
@@ -60,8 +61,8 @@ class Dense(nn.Module):
     ) -> None:
         super().__init__()
         for name, size in (("in_features", in_features), ("out_features", out_features)):
-            if size < 1:
-                raise OptionError(name, size, "must be at least 1")
+            if not is_size(size):
+                raise OptionError(name, size, "must be a whole number of at least 1")
         self.in_features, self.out_features = in_features, out_features
         self.activation = activation_named(activation) if isinstance(activation, str) else activation
         self.weight = nn.Parameter(torch.zeros(out_features, in_features, device=device, dtype=dtype))
@@ -161,6 +162,11 @@ class TiedLinear(nn.Module):
         Tensor of shape (batch, out)
         """
         return functional.linear(x, self.weight, self.bias)
+
+
+def is_size(value: object) -> bool:
+    """Whether a layer can have so many units: a whole number of at least 1, which a boolean is not."""
+    return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= 1
 
 
 def unset_linear(below: int, above: int) -> nn.Linear:

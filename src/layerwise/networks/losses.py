@@ -13,6 +13,7 @@ huber                squared within δ of t, linear beyond   within -δ and δ
 binary_cross_entropy log(1 + exp(z)) - t z                  sigmoid(z) - t       sigmoid
 cross_entropy        log Σ exp(z) - Σ t z                   softmax(z) - t       softmax
 hinge                max(0, margin - t z), t = ±1           -t within the margin
+poisson              exp(z) - t z + t log t - t             exp(z) - t
 ==================== ====================================== ==================== =========
 
 :class:`~layerwise.networks.KindLoss` is the loss of reconstruction for any kind of unit.
@@ -35,6 +36,7 @@ from torch.nn import functional
 
 from layerwise.errors import DataError, OptionError
 from layerwise.networks.loss import Loss, Targets
+from layerwise.networks.poisson import Poisson
 from layerwise.shapes import PerRow, UnitBatch
 from layerwise.units.kind import per_row
 
@@ -219,6 +221,7 @@ LOSSES: dict[str, type[Loss]] = {
     "binary_cross_entropy": BinaryCrossEntropy,
     "cross_entropy": CrossEntropy,
     "hinge": Hinge,
+    "poisson": Poisson,
 }
 """Every loss by its name."""
 

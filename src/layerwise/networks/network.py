@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import cast
 
@@ -12,15 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from layerwise.errors import OptionError
-from layerwise.networks.dense import Dense
+from layerwise.networks.dense import Dense, is_size
 from layerwise.networks.initialisation import initialise
 from layerwise.networks.layers import Layer, LayerValues, all_modules, layer_values, layers_of
 from layerwise.randomness import RandomStream
-from layerwise.units import Activation, module_of
+from layerwise.units import Activation, activation_named, module_of
 from layerwise.units.activations import identity
 
 __all__ = ["Network"]
 
+_NORMALISATIONS: dict[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
 _KEEP_WIDTH = (nn.Identity, nn.Dropout, nn.BatchNorm1d, nn.LayerNorm)
 
 
@@ -68,6 +69,7 @@ class Network(nn.Sequential):
         *,
         initialisation: str = "he_uniform",
         gain: float | None = None,
+        normalisation: str | None = None,
         random: RandomStream,
     ) -> Network:
         """Dense layers with random weights, named ``hidden1``, ``hidden2``, …, ``output``.
@@ -82,25 +84,42 @@ class Network(nn.Sequential):
             See :func:`~layerwise.networks.initialise`.
         gain : float, optional
             Likewise.
+        normalisation : {"batch", "layer"}, optional
+            What brings the pre-activations of each hidden layer to mean 0 and variance 1, and to a scale and shift that
+            are learned: over the rows of a minibatch [1]_, where units have no bias of their own, or over the units of
+            a row [2]_. Named ``hidden1_norm``, followed by the activation.
         random : RandomStream
             One or two positions a layer are taken.
 
         Raises
         ------
         OptionError
-            Fewer than two sizes, a size below 1, or an unknown name.
+            Fewer than two sizes, one that is no whole number of at least 1, or an unknown name.
+
+        References
+        ----------
+        .. [1] S. Ioffe, C. Szegedy (2015). Batch normalization: accelerating deep network training by reducing
+           internal covariate shift. ICML.
+        .. [2] J. L. Ba, J. R. Kiros, G. E. Hinton (2016). Layer normalization. arXiv:1607.06450.
         """
         if len(sizes) < 2:
             rule = "must hold the numbers of inputs and of outputs at least"
             raise OptionError("sizes", tuple(sizes), rule, "give sizes such as (64, 100, 10)")
-        for size in sizes:
-            if size < 1:
-                raise OptionError("sizes", tuple(sizes), "must be at least 1, each of them")
+        if not all(is_size(size) for size in sizes):
+            rule = "must be whole numbers of at least 1, each of them"
+            raise OptionError("sizes", tuple(sizes), rule, "give sizes such as (64, 100, 10)")
+        if normalisation is not None and normalisation not in _NORMALISATIONS:
+            raise OptionError("normalisation", normalisation, "must be 'batch' or 'layer'", "leave it out for none")
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         last = len(sizes) - 1
         for number, (below, above) in enumerate(pairwise(sizes), 1):
             name, which = ("output", output) if number == last else (f"hidden{number}", activation)
-            layers[name] = Dense(below, above, which)
+            if normalisation is None or number == last:
+                layers[name] = Dense(below, above, which)
+                continue
+            layers[name] = Dense(below, above, bias=normalisation != "batch")  # the norm would take it out again
+            layers[f"{name}_norm"] = _NORMALISATIONS[normalisation](above)
+            layers[f"{name}_activation"] = module_of(activation_named(which) if isinstance(which, str) else which)
         network = cls(layers)
         initialise(network, initialisation, random, gain)
         return network

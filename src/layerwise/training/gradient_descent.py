@@ -182,7 +182,7 @@ class GradientDescent:
         Raises
         ------
         DataError
-            The minibatch has not what the loss compares with.
+            The minibatch has not what the loss compares with, or is a single row under a batch norm.
         DivergenceError
             The loss is not finite any more: nothing was moved in this step.
         """
@@ -236,7 +236,13 @@ class GradientDescent:
             loss, found = state.sweep(shown, targets, batch.weights, mean_weight, decay, dropout)
             return loss, found, penalties
         link = self.loss.link
-        found = scores(network, shown, link) if dropout is None else scores_in_part(network, shown, link, dropout)
+        try:
+            found = scores(network, shown, link) if dropout is None else scores_in_part(network, shown, link, dropout)
+        except ValueError as problem:  # so torch's norms say it
+            if len(shown) > 1 or "more than 1 value" not in str(problem):
+                raise
+            rule = "is a single row, and a batch norm needs the spread of several"
+            raise DataError("minibatch", len(shown), rule, "give a batch_size that leaves no row over") from problem
         loss = self.loss.value(found, targets, batch.weights, mean_weight)
         whole = loss if self.penalty is None else loss + self.penalty(network, shown)
         state.movement.optimiser.zero_grad(set_to_none=True)

@@ -1,0 +1,98 @@
+"""A user's own ``torch.nn.Sequential`` in the place of an estimator's: copied, and tried on a row of zeros."""
+
+from __future__ import annotations
+
+import copy
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from layerwise.errors import DataError, OptionError
+from layerwise.networks import Autoencoder
+
+__all__ = ["code_size", "own_autoencoder", "own_stack"]
+
+
+def own_autoencoder(network: object, columns: int) -> Autoencoder:
+    """A copy of an encoder and a decoder.
+
+    Parameters
+    ----------
+    network : torch.nn.Sequential of two, or a pair of torch.nn.Sequential
+    columns : int
+        Units of a row.
+
+    Raises
+    ------
+    OptionError
+        It is no such pair, or does not give rows of that length back through a code that is a row of numbers.
+    """
+    two = isinstance(network, nn.Sequential | tuple | list)
+    pair: list[object] = list(cast("list[object]", network)) if two else []
+    if len(pair) != 2 or not all(isinstance(part, nn.Sequential) for part in pair):
+        remedy = "give torch.nn.Sequential(encoder, decoder), both torch.nn.Sequential"
+        raise OptionError("network", type(network).__name__, "must hold an encoder and a decoder", remedy)
+    # Copied together: a decoder may use its encoder's weights.
+    own = Autoencoder(*copy.deepcopy(cast("list[nn.Sequential]", pair))).float().cpu()
+    _check_that_it_learns(own)
+    try:
+        code = _tried(own.encoder, torch.zeros(1, columns))
+        row = _tried(own.decoder, code)
+    except (RuntimeError, DataError) as problem:
+        rule = f"must take rows of {columns} values, one for each unit of the columns ({problem})"
+        raise OptionError("network", "an encoder and a decoder", rule) from problem
+    if code.ndim != 2:
+        rule = "the encoder must give a row of numbers for each row"
+        raise OptionError("network", f"a code of shape {tuple(code.shape)}", rule, "end it with torch.nn.Flatten()")
+    if tuple(row.shape) != (1, columns):
+        rule = f"the decoder must give rows of {columns} values, one for each unit of the columns"
+        raise OptionError("network", f"rows of shape {tuple(row.shape)[1:]}", rule)
+    return own
+
+
+def own_stack(network: object, columns: int, outputs: int, dtype: torch.dtype) -> nn.Sequential:
+    """A copy of a network from rows to scores.
+
+    Parameters
+    ----------
+    network : torch.nn.Sequential
+    columns, outputs : int
+        Of a row, and of its scores.
+    dtype : torch.dtype
+        Of the copy.
+
+    Raises
+    ------
+    OptionError
+        It is none, or does not make so many scores of rows of that length.
+    """
+    if not isinstance(network, nn.Sequential) or not len(network):
+        rule = "must be a torch.nn.Sequential that holds some layers"
+        raise OptionError("network", type(network).__name__, rule, "wrap it: torch.nn.Sequential(...)")
+    own = copy.deepcopy(network).to("cpu", dtype)
+    _check_that_it_learns(own)
+    try:
+        found = _tried(own, torch.zeros(1, columns, dtype=dtype))
+    except (RuntimeError, DataError) as problem:
+        rule = f"must take rows of {columns} values, one for each column ({problem})"
+        raise OptionError("network", "torch.nn.Sequential", rule) from problem
+    if tuple(found.shape) != (1, outputs):
+        rule = f"must give {outputs} for each row: one a class, a target or a label, and one for two classes"
+        raise OptionError("network", f"outputs of shape {tuple(found.shape)[1:]}", rule, "change its last layer")
+    return own
+
+
+def code_size(encoder: nn.Sequential, columns: int) -> int:
+    """How many numbers a code has."""
+    return int(_tried(encoder, torch.zeros(1, columns)).shape[1])
+
+
+def _check_that_it_learns(network: nn.Sequential) -> None:
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise OptionError("network", "no parameter that learns", "must have one", "give a network with linear maps")
+
+
+@torch.no_grad()
+def _tried(network: nn.Sequential, row: Tensor) -> Tensor:
+    return cast(Tensor, network.eval()(row))
