@@ -1,4 +1,5 @@
-"""What every test runs under: shapes and types checked at each call, two threads, no chance that is not seeded.
+"""What every test runs under: shapes and types checked at each call, two threads unless OMP_NUM_THREADS says another
+number, no chance that is not seeded.
 
 And machines small enough to be summed over, which several rooms ask for. Their fixtures import layerwise when they are
 called: the hook must come first.
@@ -47,7 +48,8 @@ install_import_hook("layerwise", "beartype.beartype")
 sys.meta_path.insert(0, CompiledModules())
 
 os.environ.setdefault("MPLBACKEND", "Agg")
-torch.set_num_threads(2)
+if "OMP_NUM_THREADS" not in os.environ:
+    torch.set_num_threads(2)
 
 # The same examples every time; a slow machine fails no test by being slow.
 settings.register_profile("layerwise", deadline=None, derandomize=True, max_examples=50, print_blob=True)
