@@ -218,6 +218,13 @@ def test_the_memory_of_a_result_is_used_again_only_when_nothing_refers_to_it() -
         assert len({drawn.data_ptr() for drawn in later}) == 12
 
 
+@given(seed=SEEDS, position=PLACES, count=st.sampled_from([0, 1, 2, 31, 32, 33, 500]))
+def test_the_order_is_the_streams(seed: int, position: int, count: int) -> None:
+    random, same = RandomStream(seed, position), RandomStream(seed, position)
+    assert torch.equal(kernels.permutation(count, random), same.permutation(count))
+    assert random == same
+
+
 def test_the_first_draw_of_a_process_leaves_torch_as_many_threads_as_it_was_given() -> None:
     # numba makes its threads then; in a process of its own, as this one has drawn before
     program = (

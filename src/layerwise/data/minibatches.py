@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from layerwise import kernels
 from layerwise.data.batches import Batch, Mapped, MinibatchStream
 from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
@@ -138,7 +139,7 @@ class Minibatches:
         if start >= self.n_batches:
             return
         if self._shuffle:
-            order = self._random.child(f"order {number}").permutation(self._n_rows)
+            order = kernels.permutation(self._n_rows, self._random.child(f"order {number}"))
         else:
             order = torch.arange(self._n_rows)
         # Places must lie where what they point at lies; rows may be on the host while labels are on the GPU.

@@ -32,6 +32,7 @@ __all__ = [
     "mean_difference",
     "normal",
     "padded",
+    "permutation",
     "product",
     "sigmoid",
     "uniform",
@@ -214,3 +215,8 @@ def normal(
     """Standard normal numbers of shape (rows, columns), float32. One position is taken."""
     device = torch.device(device)
     return _on(device).normal(rows, columns, random, first_row, str(device))
+
+
+def permutation(count: int, random: RandomStream) -> Tensor:
+    """A uniformly random order of ``count`` things, of shape (count,), int64: that of ``random.permutation``."""
+    return _module("cpu").permutation(count, random)

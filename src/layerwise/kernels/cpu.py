@@ -14,7 +14,7 @@ from layerwise.kernels.threads import launch
 from layerwise.kernels.vectors import matrix_at
 from layerwise.randomness import GROUP, RandomStream
 
-__all__ = ["bernoulli", "mean_and_bernoulli", "mean_difference", "normal", "sigmoid", "uniform"]
+__all__ = ["bernoulli", "mean_and_bernoulli", "mean_difference", "normal", "permutation", "sigmoid", "uniform"]
 
 ZERO, ONE = np.float32(0), np.float32(1)
 
@@ -88,6 +88,21 @@ def _fill(out, gaussian, seed, position, first_row, threads):
                         out[i, base + j] = quantile(out[i, base + j])
 
 
+@njit(cache=True)
+def _sort_keys(keys, seed, position):
+    """Of each thing the two words that :meth:`layerwise.randomness.RandomStream.permutation` sorts it by, as one."""
+    count = len(keys)
+    words = np.empty(GROUP, np.uint32)
+    for group in range((2 * count + GROUP - 1) // GROUP):
+        words_of_group(words, group, uint64(0), uint64(position), uint64(seed))
+        base = group * GROUP
+        for j in range(min(GROUP, 2 * count - base)):
+            if base + j < count:
+                keys[base + j] = np.int64(words[j]) << np.int64(30)
+            else:
+                keys[base + j - count] ^= np.int64(words[j])
+
+
 def _drawn(field: Tensor, mean: Tensor | None, random: RandomStream, first_row: int) -> Tensor:
     rows, columns = field.shape
     field = row_by_row(field)
@@ -147,3 +162,10 @@ def uniform(rows: int, columns: int, random: RandomStream, first_row: int = 0, d
 def normal(rows: int, columns: int, random: RandomStream, first_row: int = 0, device: str = "cpu") -> Tensor:
     """See :func:`layerwise.kernels.normal`."""
     return _filled(rows, columns, True, random, first_row)
+
+
+def permutation(count: int, random: RandomStream) -> Tensor:
+    """See :func:`layerwise.kernels.permutation`."""
+    keys = np.empty(count, np.int64)
+    _sort_keys(keys, np.uint64(random.seed), random.take())
+    return torch.argsort(torch.from_numpy(keys), stable=True)

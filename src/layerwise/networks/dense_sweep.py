@@ -69,6 +69,8 @@ class DenseSweep:
         self._functions = [_FROM_VALUE[name] for name in names]
         # Looking an attribute of a module up takes as long as a small product.
         self._parameters = [(dense.weight, dense.bias) for layer in layers if (dense := layer.dense) is not None]
+        self.largest = max(weight.numel() for weight, _ in self._parameters)
+        """Numbers of the largest matrix of weights."""
 
     @classmethod
     def of(cls, network: nn.Sequential, loss: Loss) -> DenseSweep | None:

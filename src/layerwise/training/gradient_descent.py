@@ -25,6 +25,7 @@ from torch.optim import Optimizer
 
 from layerwise.data.batches import Batch
 from layerwise.errors import DataError, DivergenceError, OptionError
+from layerwise.kernels.cores import cores_for
 from layerwise.networks.backprop import backpropagate
 from layerwise.networks.dense_sweep import DenseSweep
 from layerwise.networks.flow import GradientFlowInfo, gradient_flow
@@ -186,6 +187,12 @@ class GradientDescent:
         DivergenceError
             The loss is not finite any more: nothing was moved in this step.
         """
+        if state.sweep is None:
+            return self._step(state, batch)
+        with cores_for(len(batch.values) * state.sweep.largest):
+            return self._step(state, batch)
+
+    def _step(self, state: DescentState, batch: Batch) -> tuple[DescentState, DescentInfo]:
         network, random, row = state.network, state.random, batch.first_row
         targets = self._targets(batch)
         factor = 1.0 if self.schedule is None else self.schedule(state.steps_done)
