@@ -243,6 +243,10 @@ def test_what_diverges_is_named_with_its_layer() -> None:
         model.fit(X)
     # The layers were learned before, and are there.
     assert np.isfinite(model.score(X))
+    with pytest.raises(DivergenceError, match="StackedAutoencoderClassifier, layer 1: "):
+        (classifier := StackedAutoencoderClassifier(optimiser="sgd", learning_rate=1e30, **QUICK)).fit(X, X[:, 0] > 0)
+    with pytest.raises(NotFittedError):
+        classifier.predict(X)
 
 
 @pytest.mark.parametrize("pretraining", ["autoencoder", "supervised"])

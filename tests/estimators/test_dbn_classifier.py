@@ -446,12 +446,23 @@ def test_bad_input_is_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -
         DBNClassifier().fit(X, y[:-1])
 
 
-def test_divergence_is_an_error_and_no_result() -> None:
+def test_what_diverges_in_fine_tuning_leaves_the_layers_and_the_last_good_network() -> None:
     X, y = rows()
-    net = DBNClassifier(**{**SMALL, "fine_tune_learning_rate": 9e37, "fine_tune_epochs": 50, "batch_size": 2})
+    options: dict[str, Any] = {**SMALL, "batch_size": 2}
+    net = DBNClassifier(**{**options, "fine_tune_learning_rate": 9e37, "fine_tune_epochs": 50})
     with pytest.raises(DivergenceError, match=r"fine-tuning: .* left the finite numbers"):
         net.fit(X, y)
-    assert not hasattr(net, "net_")
+    np.testing.assert_array_equal(net.transform(X), DBNClassifier(**options).fit(X, y).transform(X))
+    # No epoch made it better than it was before the first, when all classes were as probable.
+    np.testing.assert_allclose(net.predict_proba(X), 1 / 3)
+
+
+def test_what_diverges_in_a_layer_leaves_nothing() -> None:
+    net = DBNClassifier(**{**SMALL, "learning_rate": 1e37, "epochs": 50})
+    with pytest.raises(DivergenceError, match=r"layer 1: .* left the finite numbers"):
+        net.fit(*rows())
+    with pytest.raises(NotFittedError):
+        net.predict(rows()[0])
 
 
 def test_an_interruption_goes_through(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -194,7 +194,8 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
         DataError, ValueError
             Rows that are not finite or are empty, labels that do not fit them, fewer than two classes.
         DivergenceError
-            The parameters left the finite numbers.
+            The parameters left the finite numbers. If it was in fine-tuning, the layers and the last good network are
+            kept in the estimator.
         """
         plan, device, verbose = self._plan(), training_device(self.device), verbosity("verbose", self.verbose)
         values = checked_rows(self, X, reset=True)
@@ -208,14 +209,15 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
         with enough_memory({"hidden": self.hidden, "batch_size": self.batch_size}, "give smaller ones"):
             lessons = lessons_from(rows, preparation, plan.batch_size, random, device)
             course = Course(plan, lessons, random.child("course"))
-            course.advance(curves)
-        assert course.network is not None
-        self.classes_ = classes
-        self.preparation_ = preparation
-        self.net_ = course.net.cpu()
-        self.network_ = course.network.cpu().eval()
-        self.network_.zero_grad(set_to_none=True)
-        self.learning_curves_, self.gradient_flow_ = curves.measured, curves.flows
+            try:
+                course.advance(curves)
+            finally:
+                network = course.network or course.last_good()
+                if network is not None:
+                    self.classes_, self.preparation_ = classes, preparation
+                    self.net_, self.network_ = course.net.cpu(), network.cpu().eval()
+                    self.network_.zero_grad(set_to_none=True)
+                    self.learning_curves_, self.gradient_flow_ = curves.measured, curves.flows
         return self
 
     def predict_proba(self, X: object) -> npt.NDArray[Any]:
@@ -314,6 +316,10 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
         random, steps = stream_from(random_state), whole_number("steps", steps, least=1)
         with torch.no_grad(), enough_memory({"n_samples": count}, "draw fewer rows at a time"):
             return self.preparation_.restore(self.net_.sample(count, random, steps))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there is a network, as there is not where a layer diverged."""
+        return hasattr(self, "network_")
 
     def __sklearn_tags__(self) -> Tags:
         tags = cast(Tags, super().__sklearn_tags__())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from layerwise.estimators.mlp_rows import Lesson, read_rows_and_targets
 from layerwise.estimators.options import Choice, Flag, Number, Seed, Whole, choice
 from layerwise.estimators.unit_rows import checked_weights
 from layerwise.networks import Poisson, Squared
+from layerwise.training.vigilance import TrainingWarning
 
 __all__ = ["MLPRegressor"]
 
@@ -253,8 +255,14 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         -----
         ConvergenceWarning
             ``max_iter`` was reached before training stopped by itself.
+        TrainingWarning
+            All targets are the same.
         """
         self._train(X, y, sample_weight, incremental=False)
+        targets = np.asarray(y)
+        if len(targets) > 1 and (targets == targets[0]).all():
+            what = f"y = {targets[0]} in every row: the network has learned that number, and nothing of the columns"
+            warnings.warn(what, TrainingWarning, stacklevel=2)
         return self
 
     @by_minibatches_only
@@ -320,6 +328,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
             found = _flat(self._outputs(network, lesson.values))
             if not np.isfinite(found).all():
                 return math.nan
+            if (targets == targets[0]).all():  # of a constant R² says nothing until it is met exactly
+                return -float(cast(Any, metrics).mean_squared_error(targets, found, sample_weight=lesson.weights))
             return float(cast(Any, metrics).r2_score(targets, found, sample_weight=lesson.weights))
 
         return r2

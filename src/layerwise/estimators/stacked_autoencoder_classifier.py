@@ -309,6 +309,10 @@ class StackedAutoencoderClassifier(ClassifierMixin, FeatureEstimator):
         """
         return accuracy(self.predict(X), y, sample_weight)
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there is a network, as there is not where a layer diverged."""
+        return hasattr(self, "network_")
+
     @property
     def _n_features_out(self) -> int:
         return self.network_.layers[-2].dense.out_features  # type: ignore[union-attr]

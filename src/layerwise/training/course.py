@@ -8,6 +8,7 @@ later to the same bits: its tree holds the layers learned so far, the State of t
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,9 @@ from layerwise.energy.rbm import RBM
 from layerwise.errors import DataError, DivergenceError
 from layerwise.networks import sigmoid_stack
 from layerwise.randomness import RandomStream
+from layerwise.training.contrastive_tree import snapshot
 from layerwise.training.course_observer import CourseObserver, Info, Quiet, Stage, TuningInfo
+from layerwise.training.divergence import LastGood
 from layerwise.training.gradient_descent import DescentState
 from layerwise.training.lessons import Lessons
 from layerwise.training.loop import Place, run
@@ -57,6 +60,7 @@ class Course:
     twin: nn.Sequential | None = None
     stage_number: int = 0
     place: Place = field(default_factory=Place)
+    _good: LastGood | None = None
     _trainer: Any = None
     _state: Any = None
     _saved: dict[str, Any] | None = None
@@ -83,13 +87,14 @@ class Course:
         Raises
         ------
         DivergenceError
-            Some parameter left the finite numbers in the last epoch.
+            Some parameter left the finite numbers in the last epoch; see :meth:`last_good`.
         """
         observer = observer or Quiet()
         stages = self.stages
         while self.stage_number < len(stages):
             stage = stages[self.stage_number]
             stream = self._begin(stage)
+            self._good = self._first_good(stage)
             observer.stage_started(stage, self.place, stream)
             watched = _StageObserver(self, stage, observer)
             try:
@@ -150,6 +155,37 @@ class Course:
         self._state = self._trainer = None
         self.stage_number += 1
         self.place = Place()
+
+    def _first_good(self, stage: Stage) -> LastGood | None:
+        if stage.kind == "layer":
+            return None
+        start, info = snapshot(dict(self._state.network.state_dict())), self.measure(stage)
+        assert isinstance(info, TuningInfo)
+        good = LastGood(start)
+        good.epoch_done(info.loss, start)
+        return good
+
+    def last_good(self) -> nn.Sequential | None:
+        """The network of the stage at hand before its loss began to explode; None where layers are still learned."""
+        if self._good is None or self._state is None:
+            return None
+        network: nn.Sequential = copy.deepcopy(self._state.network)
+        network.load_state_dict(self._good.kept)
+        return network
+
+    def measured(self, stage: Stage) -> Info:
+        """Measure the stage at hand after an epoch, and keep its network if that is good.
+
+        Raises
+        ------
+        DivergenceError
+            Some parameter is not finite.
+        """
+        info = self.measure(stage)
+        if self._good is not None and isinstance(info, TuningInfo):
+            self._good.epoch_done(info.loss, snapshot(dict(self._state.network.state_dict())))
+            self._good.batch_done(info.loss)  # it is the loss of what the epoch ended with
+        return info
 
     def measure(self, stage: Stage) -> Info:
         """Measure the stage at hand; nothing is changed.
@@ -214,7 +250,7 @@ class _StageObserver:
         self.observer.batch_done(self.stage, place, rows, info)
 
     def epoch_done(self, epoch: int) -> None:
-        self.observer.epoch_done(self.stage, epoch, self.course.measure(self.stage))
+        self.observer.epoch_done(self.stage, epoch, self.course.measured(self.stage))
 
     def wants_to_stop(self) -> bool:
         return self.observer.wants_to_stop()
