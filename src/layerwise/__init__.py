@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from layerwise.estimators import Perceptron as Perceptron
     from layerwise.estimators import StackedAutoencoder as StackedAutoencoder
     from layerwise.estimators import StackedAutoencoderClassifier as StackedAutoencoderClassifier
+    from layerwise.estimators import load as load
 
     __version__: str
 
@@ -37,6 +38,7 @@ __all__ = [
     "StackedAutoencoder",
     "StackedAutoencoderClassifier",
     "__version__",
+    "load",
 ]
 
 if not TYPE_CHECKING:  # a type checker that saw __getattr__ would accept any name

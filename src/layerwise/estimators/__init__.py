@@ -12,6 +12,7 @@ from layerwise.estimators.mlp_classifier import MLPClassifier
 from layerwise.estimators.mlp_regressor import MLPRegressor
 from layerwise.estimators.perceptron import Perceptron
 from layerwise.estimators.rbm import RBM
+from layerwise.estimators.saving import load
 from layerwise.estimators.stacked_autoencoder import StackedAutoencoder
 from layerwise.estimators.stacked_autoencoder_classifier import StackedAutoencoderClassifier
 
@@ -28,4 +29,5 @@ __all__ = [
     "Perceptron",
     "StackedAutoencoder",
     "StackedAutoencoderClassifier",
+    "load",
 ]

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, validation
 
 from layerwise import kernels
@@ -27,6 +27,7 @@ from layerwise.estimators.conversion import (
     result_type,
     stream_from,
 )
+from layerwise.estimators.estimator import Estimator
 from layerwise.estimators.options import Number, Seed, Whole, number, verbosity, whole_number
 from layerwise.estimators.pseudo_likelihood import ScoreWatch, pseudo_likelihood
 from layerwise.randomness import RandomStream
@@ -38,7 +39,7 @@ from layerwise.training.pretraining import check_finite
 __all__ = ["BernoulliRBM"]
 
 
-class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     r"""Restricted Boltzmann machine of binary units, learned by persistent contrastive divergence.
 
     .. math::

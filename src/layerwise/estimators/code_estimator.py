@@ -9,7 +9,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, validation
 from torch import Tensor
 
@@ -18,6 +18,7 @@ from layerwise.data.preparation import Preparation
 from layerwise.energy import RBM
 from layerwise.errors import DataError
 from layerwise.estimators.coding import Coding
+from layerwise.estimators.estimator import Estimator
 from layerwise.estimators.unit_rows import UnitRows, filled
 from layerwise.randomness import RandomStream
 
@@ -26,7 +27,7 @@ __all__ = ["CodeEstimator", "FeatureEstimator", "FillingEstimator", "Floats"]
 Floats = npt.NDArray[np.floating[Any]]
 
 
-class FeatureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class FeatureEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     """An estimator whose fit leaves ``preparation_`` and hidden units."""
 
     preparation_: Preparation | TablePreparation

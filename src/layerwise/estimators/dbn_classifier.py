@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn import metrics
-from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, validation
 from torch import Tensor, nn
 
@@ -20,6 +20,7 @@ from layerwise.data.rows import Rows
 from layerwise.data.suitable import suitable_units
 from layerwise.data.values import Values
 from layerwise.estimators.conversion import checked_rows, float_type, parts, result_type, stream_from, training_device
+from layerwise.estimators.estimator import Estimator
 from layerwise.estimators.labels import encode_classes, known_labels
 from layerwise.estimators.learning_curves import LearningCurves
 from layerwise.estimators.lessons import lessons_from
@@ -42,7 +43,7 @@ from layerwise.training.plan import Plan
 __all__ = ["DBNClassifier"]
 
 
-class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator):
+class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, Estimator):
     r"""Deep belief network: layers learned from all rows without labels, then a classifier learned from the labelled.
 
     Each layer is a restricted Boltzmann machine that learns the code of the layer below [1]_. The stack becomes a

@@ -10,13 +10,13 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, metaestimators, validation
 from torch import Tensor, nn
 
 from layerwise.data.values import Values
 from layerwise.errors import DivergenceError, OptionError
 from layerwise.estimators.conversion import stream_from, training_device
+from layerwise.estimators.estimator import Estimator
 from layerwise.estimators.mlp_fit import Going, by_all_rows, by_minibatches, carried, warn_unfinished
 from layerwise.estimators.mlp_options import ACTIVATIONS, check_options, hidden_sizes, pace_from
 from layerwise.estimators.mlp_rows import Lesson, hold_out, read_rows
@@ -47,7 +47,7 @@ by_minibatches_only: Any = cast(Any, metaestimators).available_if(_by_minibatche
 """Decorates a method that there is only where the solver goes by minibatches."""
 
 
-class MultilayerPerceptron(BaseEstimator):
+class MultilayerPerceptron(Estimator):
     """An estimator whose fit leaves ``network_``: parameters, training and what the network says of rows."""
 
     network_: nn.Sequential

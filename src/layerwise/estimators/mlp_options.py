@@ -128,6 +128,7 @@ def pace_from(estimator: Any, before: Pace | None) -> Pace:
     pace = before or Pace(estimator.learning_rate_init)
     pace.rate = float(estimator.learning_rate_init)
     pace.schedule = estimator.learning_rate if estimator.solver == "sgd" else "constant"
-    pace.power_t, pace.tol, pace.patience = estimator.power_t, estimator.tol, estimator.n_iter_no_change
+    pace.power_t, pace.tol = float(estimator.power_t), float(estimator.tol)
+    pace.patience = estimator.n_iter_no_change
     pace.tell = print if estimator.verbose else None
     return pace

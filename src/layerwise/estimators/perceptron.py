@@ -10,12 +10,13 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, extmath, multiclass, validation
 
 from layerwise.errors import DataError, OptionError
 from layerwise.estimators.conversion import stream_from
+from layerwise.estimators.estimator import Estimator
 from layerwise.estimators.options import Choice, Flag, Number, Seed, Whole, flag, verbosity, whole_number
 from layerwise.estimators.perceptron_options import learning_from, patience_from, print_epoch
 from layerwise.estimators.perceptron_rows import first_weights, hold_out, told_classes, weighted_sides
@@ -32,7 +33,7 @@ SPARSE_INTERCEPT_RATE = 0.01
 """scikit-learn's: a sparse row moves few weights, but the intercept with every mistake."""
 
 
-class Perceptron(ClassifierMixin, BaseEstimator):
+class Perceptron(ClassifierMixin, Estimator):
     r"""Threshold neurons that learn from their mistakes, one for each class against the rest; of two classes, one.
 
     Takes the place of :class:`sklearn.linear_model.Perceptron`: with the default rule and ``shuffle=False`` the

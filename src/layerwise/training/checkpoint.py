@@ -22,7 +22,7 @@ from torch import Tensor
 
 from layerwise.errors import RunError, StorageError
 
-__all__ = ["Checkpoints", "read_tree", "write_atomically", "write_tree"]
+__all__ = ["Checkpoints", "checksum_of", "read_tree", "write_atomically", "write_tree"]
 
 _FORMAT = "layerwise-tree-1"
 
@@ -104,7 +104,7 @@ def _checksum(tree: str, tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def write_tree(path: Path, tree: Mapping[str, Any], kind: str) -> None:
+def write_tree(path: Path, tree: Mapping[str, Any], kind: str) -> str:
     """Write a tree to one safe file, atomically.
 
     Parameters
@@ -114,24 +114,42 @@ def write_tree(path: Path, tree: Mapping[str, Any], kind: str) -> None:
         Nested dicts, lists, tensors, numbers, strings and None.
     kind : str
         What the tree is; :func:`read_tree` refuses another.
+
+    Returns
+    -------
+    str
+        The checksum of tensors and tree, as :func:`checksum_of` reads it.
     """
     from safetensors.torch import save
 
     tensors: dict[str, Tensor] = {}
     shape = json.dumps(_flatten(tree, "", tensors))
-    about = {"format": _FORMAT, "kind": kind, "checksum": _checksum(shape, tensors), "tree": shape}
+    checksum = _checksum(shape, tensors)
+    about = {"format": _FORMAT, "kind": kind, "checksum": checksum, "tree": shape}
     # One entry: safetensors writes several in an order that differs from process to process.
     header = {"layerwise": json.dumps(about)}
     write_atomically(path, save(tensors, header))
+    return checksum
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def checksum_of(path: Path) -> str | None:
+    """The checksum that a file gives for its content, which is not looked at; None where there is no such file."""
+    from safetensors import SafetensorError
+
+    try:
+        header, _ = _read(path, content=False)
+    except (SafetensorError, OSError, ValueError, RuntimeError, RecursionError):
+        return None
+    return str(header.get("checksum"))
+
+
+def _read(path: Path, *, content: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
     from safetensors import safe_open
 
     with cast(Any, safe_open(path, framework="pt", device="cpu")) as file:
         metadata = cast("dict[str, str]", file.metadata() or {})
         about: object = json.loads(metadata.get("layerwise", "{}"))
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = {name: file.get_tensor(name) for name in (file.keys() if content else ())}
     return cast("dict[str, Any]", about) if isinstance(about, dict) else {}, tensors
 
 

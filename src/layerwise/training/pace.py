@@ -49,7 +49,7 @@ class Pace:
     schedule: str = "constant"
     power_t: float = 0.5
     tol: float = 1e-4
-    patience: float = 10
+    patience: float | int = 10
     judge: Score | None = None
     outputs: int = 1
     tell: Callable[[str], None] | None = None
@@ -80,8 +80,8 @@ class Pace:
         self._good, self._best = LastGood(_copies(network)), None
 
     def rest(self) -> None:
-        """End a run: rows, the State and copies of parameters are not kept any longer."""
-        self.judge = self.last = self._best = None
+        """End a run: rows, the State, copies of parameters and who was told are not kept any longer."""
+        self.judge = self.last = self._best = self.tell = None
         self._good = LastGood({})
 
     @property

@@ -1,0 +1,51 @@
+"""What every estimator of layerwise shares beside scikit-learn's contract: a folder that it can be saved to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sklearn.base import BaseEstimator
+
+from layerwise.estimators import saving
+
+__all__ = ["Estimator"]
+
+
+class Estimator(BaseEstimator):
+    """One that can be saved."""
+
+    def save(self, path: str | os.PathLike[str], *, data: str = "", limits: str = "") -> Path:
+        """Write the fitted estimator to a folder of safe files, which :func:`layerwise.load` opens.
+
+        ``estimator.toml`` holds class, versions and parameters, ``model.safetensors`` all that was learned,
+        ``learning_curves.jsonl`` what was measured after each epoch, and ``README.md`` is a card to publish it with:
+        data, recipe, figures, limits.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A new or empty folder, or one of an earlier save. That is replaced when the new one is whole on the disk,
+            and lost in no case. Other files in it stay, and so does a README.md that was made one's own.
+        data : str
+            Where the rows come from, for the card.
+        limits : str
+            What the estimator should not be used for, for the card.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        NotFittedError
+            Nothing was learned yet.
+        OptionError
+            The folder holds something else, or the estimator's class is not layerwise's.
+        DataError
+            A parameter or a part of the network is code of one's own, which is not saved.
+        StorageError
+            The folder cannot be written or the disk is full.
+        """
+        return saving.save(self, path, data, limits)
