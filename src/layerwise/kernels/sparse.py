@@ -18,12 +18,13 @@ from torch import Tensor
 
 from layerwise.kernels.layout import TILE, lend, padded, row_by_row, whole_tiles
 from layerwise.kernels.threads import launch
-from layerwise.kernels.vectors import add_rows, matrix_at
+from layerwise.kernels.vectors import add_rows, bits_set, first_bit, matrix_at, nonzero_bits
 
 __all__ = ["Listed", "ascend", "list_rows", "multiply"]
 
 F = np.float32
 ZERO = F(0)
+NO_BIT, ONE_BIT = np.uint64(0), np.uint64(1)
 HALVES = 2
 BLOCK = 128
 """Rows of the dense factor that are visited together: 128 × 64 float32 are 32 KB and stay in the first-level cache."""
@@ -39,18 +40,29 @@ class Listed:
     start: NDArray[np.int64]
 
 
+@njit(inline="always")
+def _bits_at(row, j, columns):
+    """Which of the 64 numbers from column ``j`` on are not zero; what lies behind the row is not looked at."""
+    if j + TILE <= columns:
+        return nonzero_bits(row, j)
+    bits = NO_BIT
+    for k in range(columns - j):
+        bits |= (ONE_BIT if row[j + k] != ZERO else NO_BIT) << np.uint64(k)
+    return bits
+
+
 @njit(parallel=True, cache=True)
 def _list_rows(values, stride, columns, most, index, value, start, threads):
     """List the rows unless they have more than ``most`` entries; return whether they were listed."""
     rows, blocks = start.shape[0], start.shape[1] - 1
-    counts = np.zeros(rows, np.int32)
+    counts = np.zeros(rows, np.int64)
     matrix = matrix_at(values, rows, stride)
     for thread in prange(threads):
         for i in range(rows * thread // threads, rows * (thread + 1) // threads):
             row = matrix[i]
-            count = np.int32(0)
-            for j in range(columns):
-                count += np.int32(1) if row[j] != ZERO else np.int32(0)
+            count = np.uint64(0)
+            for j in range(0, columns, TILE):
+                count += bits_set(_bits_at(row, j, columns))
             counts[i] = count
     if counts.sum() > most:
         return False
@@ -61,12 +73,14 @@ def _list_rows(values, stride, columns, most, index, value, start, threads):
             found = 0
             for b in range(blocks):
                 start[i, b] = found
-                # Each entry is written where the next non-zero one belongs, without a branch: a wrong guess of the
-                # processor's costs more than a store. The list has one place more than the row has columns.
-                for j in range(b * BLOCK, min(columns, (b + 1) * BLOCK)):
-                    where[found] = j
-                    what[found] = row[j]
-                    found += 1 if row[j] != ZERO else 0
+                for j in range(b * BLOCK, min(columns, (b + 1) * BLOCK), TILE):
+                    bits = _bits_at(row, j, columns)
+                    while bits:
+                        k = j + np.int64(first_bit(bits))
+                        where[found] = k
+                        what[found] = row[k]
+                        found += 1
+                        bits &= bits - ONE_BIT
             start[i, blocks] = found
     return True
 
@@ -165,7 +179,7 @@ def list_rows(values: Tensor, most: int) -> Listed | None:
     """List a matrix by rows, or return None if more than ``most`` of its entries are not zero."""
     rows, columns = values.shape
     values = row_by_row(values)
-    index, value = lend(rows, columns + 1, np.uint32), lend(rows, columns + 1)
+    index, value = lend(rows, columns, np.uint32), lend(rows, columns)
     start = np.empty((rows, -(-columns // BLOCK) + 1), np.int64)
     listed = launch(_list_rows, rows * columns, values.data_ptr(), values.stride(0), columns, most, index, value, start)
     if not listed:

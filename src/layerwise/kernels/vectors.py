@@ -1,4 +1,4 @@
-"""Two primitives for numba: a matrix by its address, and a weighted sum of some of its rows, kept in registers.
+"""Primitives for numba: a matrix by its address, a weighted sum of some of its rows, and where a row is not zero.
 
 Handing a tensor to numba as an array costs more than a small kernel; an address and a row stride cost nothing.
 
@@ -19,7 +19,7 @@ from numba.np.numpy_support import carray
 
 from layerwise.kernels.layout import TILE
 
-__all__ = ["add_rows", "matrix_at"]
+__all__ = ["add_rows", "bits_set", "first_bit", "matrix_at", "nonzero_bits"]
 
 LANES = 16
 VECTORS = TILE // LANES
@@ -38,6 +38,47 @@ def _pointer(context, address):
 def matrix_at(address, rows, row):
     """The float32 matrix that lies at an address: ``rows`` rows of ``row`` numbers."""
     return carray(_pointer(address), (rows, row), np.float32)
+
+
+@intrinsic
+def nonzero_bits(context, row, at):
+    """Bit k of 64 says whether ``row[at + k]`` is not zero; a NaN is not."""
+
+    def generate(context, builder, signature, arguments):
+        row, at = arguments
+        data = context.make_array(signature.args[0])(context, builder, row).data
+        word, vector = ir.IntType(64), ir.VectorType(ir.FloatType(), LANES)
+        zeros = ir.Constant(vector, [0.0] * LANES)
+        bits = ir.Constant(word, 0)
+        for k in range(VECTORS):
+            place = builder.gep(data, [builder.add(at, ir.Constant(word, k * LANES))])
+            loaded = builder.load(builder.bitcast(place, vector.as_pointer()))
+            loaded.align = 4
+            some = builder.bitcast(builder.fcmp_unordered("!=", loaded, zeros), ir.IntType(LANES))
+            bits = builder.or_(bits, builder.shl(builder.zext(some, word), ir.Constant(word, k * LANES)))
+        return bits
+
+    return types.uint64(row, types.intp), generate
+
+
+@intrinsic
+def bits_set(context, word):
+    """How many bits of 64 are set."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), generate
+
+
+@intrinsic
+def first_bit(context, word):
+    """The place of the lowest bit set, of which there must be one."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.uint64(types.uint64), generate
 
 
 @intrinsic
