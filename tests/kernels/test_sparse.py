@@ -69,7 +69,7 @@ def assert_product_is_right(v: Tensor, weights: Tensor, bias: Tensor) -> None:
 @pytest.mark.parametrize("density", DENSITIES)
 def test_a_product_is_as_right_as_a_float32_sum_can_be(density: float, values: str) -> None:
     v = rows_of((90, 300), density, 1, values)
-    assert isinstance(compress(v), SparseRows) == (density < 0.25)
+    assert isinstance(compress(v), SparseRows) == (density < kernels.SPARSE_BELOW)
     assert_product_is_right(v, couplings((300, 130), 1), couplings((1, 130), 2)[0])
 
 
@@ -79,13 +79,16 @@ def test_a_product_is_as_right_as_a_float32_sum_can_be(density: float, values: s
     st.sampled_from([1, 2, 63, 127, 128, 129, 400]),
     st.sampled_from([1, 63, 64, 65, 200]),
     st.sampled_from([0.0, 0.1, 0.2]),
-    st.booleans(),
+    st.sampled_from(["plain", "padded", "turned"]),
 )
-@example(1, 1, 1, 0.0, True)
-def test_a_product_of_any_shape_is_right(rows: int, columns: int, hidden: int, density: float, padded: bool) -> None:
+@example(1, 1, 1, 0.0, "padded")
+@example(5, 400, 200, 0.2, "turned")
+def test_a_product_of_any_shape_is_right(rows: int, columns: int, hidden: int, density: float, layout: str) -> None:
     weights = couplings((columns, hidden), columns)
-    if padded:
+    if layout == "padded":
         weights = kernels.padded(columns, hidden).copy_(weights)
+    elif layout == "turned":
+        weights = kernels.padded(hidden, columns).copy_(weights.T).T
     v = rows_of((rows, columns), density, rows, "signed")
     v[rows // 2] = 0  # a row without an entry
     assert_product_is_right(v, weights, couplings((1, hidden), 5)[0])
@@ -205,7 +208,8 @@ def test_the_number_of_threads_changes_nothing(uneven: bool) -> None:
         with threads(count):
             assert isinstance(compress(plus[0]), SparseRows)
             product = kernels.product(compress(plus[0]), couplings((300, 260), 1), torch.ones(260))
-            results.append((product, *assert_ascent_is_right(plus, minus, 0.1, 0.5, 0.01)))
+            turned = kernels.product(compress(plus[0]), couplings((260, 300), 1).T, torch.ones(260))
+            results.append((product, turned, *assert_ascent_is_right(plus, minus, 0.1, 0.5, 0.01)))
     for tensors in results[1:]:
         for tensor, first in zip(tensors, results[0], strict=True):
             assert tensor is not None

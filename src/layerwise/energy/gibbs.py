@@ -10,9 +10,6 @@ from layerwise.shapes import HiddenChains, VisibleChains
 
 __all__ = ["gibbs"]
 
-MANY = 256
-"""Chains."""
-
 
 def gibbs(
     rbm: RBM, v: VisibleChains, steps: int, random: RandomStream, first_row: int = 0
@@ -47,7 +44,5 @@ def gibbs(
     h = v  # for the checker: there is at least one step
     for _ in range(steps):
         h = rbm.hidden.sample(rbm.field_of_hidden(kernels.compress(v)), random, first_row)
-        # Skipping zeros on the way down needs the couplings turned; few chains do not pay for that.
-        down = kernels.compress(h) if len(h) >= MANY else h
-        v = rbm.visible.sample(rbm.field_of_visible(down), random, first_row)
+        v = rbm.visible.sample(rbm.field_of_visible(kernels.compress(h)), random, first_row)
     return v, h

@@ -38,8 +38,9 @@ __all__ = [
     "uniform",
 ]
 
-SPARSE_BELOW = 0.25
-"""Density under which the products skip zeros; they break even with the dense ones near 0.3 (docs/design_notes.md)."""
+SPARSE_BELOW = 1 / 3
+"""Density under which the products skip zeros; they break even with the dense ones between 0.3 and 0.45, by the
+processor (docs/design_notes.md)."""
 SMALLEST_SPARSE = 32 * 1024
 """Numbers of a batch below which listing it costs more than its products."""
 

@@ -6,19 +6,20 @@ and lower half and into tiles of columns; a thread owns the same parts in every 
 they stay in its core's cache from step to step. The cut does not depend on the number of threads, nor do the sums.
 """
 
-# pyright: basic
+# pyright: basic, reportCallIssue=false
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numba import njit, prange
 from numpy.typing import NDArray
 from torch import Tensor
 
 from layerwise.kernels.layout import TILE, lend, padded, row_by_row, whole_tiles
 from layerwise.kernels.threads import launch
-from layerwise.kernels.vectors import add_rows, bits_set, first_bit, matrix_at, nonzero_bits
+from layerwise.kernels.vectors import LANES, add_rows, bits_set, first_bit, matrix_at, nonzero_bits, turn_square
 
 __all__ = ["Listed", "ascend", "list_rows", "multiply"]
 
@@ -119,6 +120,49 @@ def _multiply(index, value, start, dense, dense_rows, dense_row, bias, columns, 
 
 
 @njit(inline="always")
+def _turn(turned, low, high, dense, first, width):
+    """Rows ``low … high`` of ``turned`` become those columns of the rows of ``dense`` from ``first`` on."""
+    for j in range(low, high, LANES):
+        for k in range(0, width, LANES):
+            if j + LANES <= high and k + LANES <= width:
+                turn_square(turned, j, k, dense, first + k, j)
+            else:
+                for row in range(j, min(j + LANES, high)):
+                    for column in range(k, min(k + LANES, width)):
+                        turned[row, column] = dense[first + column, row]
+
+
+@njit(parallel=True, cache=True)
+def _multiply_turned(
+    index, value, start, dense, dense_row, bias, columns, inside, scratch, out, out_row, threads
+):  # fmt: skip
+    """The product with the transpose of ``dense``, turned block by block where it is used; the sums of _multiply."""
+    rows, blocks = start.shape[0], start.shape[1] - 1
+    dense, out = matrix_at(dense, columns, dense_row), matrix_at(out, rows, out_row)
+    tiles = (columns + TILE - 1) // TILE
+    for thread in prange(threads):
+        own = scratch[thread * (inside + rows) : (thread + 1) * (inside + rows)]
+        turned, part = own[:inside], own[inside:]
+        first = np.zeros(tiles * TILE, np.float32)
+        first[:columns] = matrix_at(bias, 1, columns)[0]
+        nothing = np.zeros(TILE, np.float32)
+        for c in range(tiles * thread // threads * TILE, tiles * (thread + 1) // threads * TILE, TILE):
+            width = min(TILE, columns - c)
+            for i in range(rows):
+                add_rows(out[i], first, c, turned, 0, index[i], value[i], 0, 0)
+                add_rows(part[i], nothing, 0, turned, 0, index[i], value[i], 0, 0)
+            for b in range(blocks):
+                _turn(turned, b * BLOCK, min(inside, (b + 1) * BLOCK), dense, c, width)
+                lower = b < _blocks_of(0, blocks)[1]
+                sums, at = (out, c) if lower else (part, 0)
+                for i in range(rows):
+                    add_rows(sums[i], sums[i], at, turned, 0, index[i], value[i], start[i, b], start[i, b + 1])
+            for i in range(rows):
+                for k in range(width):
+                    out[i, c + k] += part[i, k]
+
+
+@njit(inline="always")
 def _list_columns(index, value, start, low, high, scale, where, what, count):
     """Append blocks ``low … high`` of listed rows to the lists of their columns."""
     for i in range(start.shape[0]):
@@ -189,9 +233,16 @@ def list_rows(values: Tensor, most: int) -> Listed | None:
 
 def multiply(listed: Listed, dense: Tensor, bias: Tensor) -> Tensor:
     """``listed @ dense + bias``."""
-    dense, bias = whole_tiles(dense), bias.contiguous()
-    columns = dense.shape[1]
+    bias, inside, columns = bias.contiguous(), *dense.shape
     out = padded(listed.shape[0], columns)
+    if dense.stride(0) == 1 and dense.stride(1) > 1:
+        launch(
+            _multiply_turned, listed.shape[0] * columns,
+            listed.index, listed.value, listed.start, dense.data_ptr(), dense.stride(1), bias.data_ptr(),
+            columns, inside, lend((inside + len(out)) * torch.get_num_threads(), TILE), out.data_ptr(), out.stride(0),
+        )  # fmt: skip
+        return out
+    dense = whole_tiles(dense)
     launch(
         _multiply, listed.shape[0] * columns,
         listed.index, listed.value, listed.start, dense.data_ptr(), len(dense), dense.stride(0), bias.data_ptr(),

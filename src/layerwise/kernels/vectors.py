@@ -1,4 +1,4 @@
-"""Primitives for numba: a matrix by its address, a weighted sum of some of its rows, and where a row is not zero.
+"""Primitives for numba: a matrix by its address, sums of its rows, a square of it turned, where a row is not zero.
 
 Handing a tensor to numba as an array costs more than a small kernel; an address and a row stride cost nothing.
 
@@ -19,7 +19,7 @@ from numba.np.numpy_support import carray
 
 from layerwise.kernels.layout import TILE
 
-__all__ = ["add_rows", "bits_set", "first_bit", "matrix_at", "nonzero_bits"]
+__all__ = ["LANES", "add_rows", "bits_set", "first_bit", "matrix_at", "nonzero_bits", "turn_square"]
 
 LANES = 16
 VECTORS = TILE // LANES
@@ -38,6 +38,43 @@ def _pointer(context, address):
 def matrix_at(address, rows, row):
     """The float32 matrix that lies at an address: ``rows`` rows of ``row`` numbers."""
     return carray(_pointer(address), (rows, row), np.float32)
+
+
+@intrinsic
+def turn_square(context, out, row, column, source, source_row, source_column):
+    """``out[row:row+16, column:column+16]`` becomes that square of ``source``, rows for columns."""
+    signature = types.void(out, types.intp, types.intp, source, types.intp, types.intp)
+
+    def generate(context, builder, signature, arguments):
+        out, row, column, source, source_row, source_column = arguments
+        vector, half = ir.VectorType(ir.FloatType(), LANES), ir.IntType(32)
+
+        def places(array, kind, row, column):
+            matrix = context.make_array(kind)(context, builder, array)
+            length = cgutils.unpack_tuple(builder, matrix.shape, 2)[1]
+            for k in range(LANES):
+                at = builder.add(builder.mul(builder.add(row, ir.Constant(row.type, k)), length), column)
+                yield builder.bitcast(builder.gep(matrix.data, [at]), vector.as_pointer())
+
+        lines = []
+        for place in places(source, signature.args[3], source_row, source_column):
+            loaded = builder.load(place)
+            loaded.align = 4
+            lines.append(loaded)
+        # Off-diagonal halves trade places, then those of each quarter, down to single numbers.
+        for step in (8, 4, 2, 1):
+            low = [lane if not lane & step else LANES + lane - step for lane in range(LANES)]
+            high = [lane + step if not lane & step else LANES + lane for lane in range(LANES)]
+            masks = [ir.Constant(ir.VectorType(half, LANES), lanes) for lanes in (low, high)]
+            for k in range(LANES):
+                if not k & step:
+                    pair = lines[k], lines[k + step]
+                    lines[k], lines[k + step] = (builder.shuffle_vector(*pair, mask) for mask in masks)
+        for line, place in zip(lines, places(out, signature.args[0], row, column), strict=True):
+            builder.store(line, place).align = 4
+        return context.get_dummy_value()
+
+    return signature, generate
 
 
 @intrinsic

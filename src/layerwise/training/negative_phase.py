@@ -18,7 +18,7 @@ from layerwise.energy.path import Path
 from layerwise.energy.rbm import RBM
 from layerwise.energy.tempering import start_tempering, temper
 from layerwise.randomness import RandomStream
-from layerwise.shapes import HiddenChains
+from layerwise.shapes import HiddenChains, VisibleChains
 from layerwise.training.contrastive_state import Tempering
 from layerwise.training.phases import Phase, data_phase
 
@@ -42,9 +42,14 @@ def dream(
         step of persistent chains needs five products and not six.
     """
     for _ in range(steps - 1):
-        v = kernels.compress(rbm.sample_v_from_h(h, random, first_row))
+        v = kernels.compress(_seen(rbm, h, random, first_row))
         h = rbm.hidden.sample(rbm.field_of_hidden(v), random, first_row)
-    return data_phase(rbm, rbm.sample_v_from_h(h, random, first_row), share, random if keep else None, first_row)
+    return data_phase(rbm, _seen(rbm, h, random, first_row), share, random if keep else None, first_row)
+
+
+def _seen(rbm: RBM, h: HiddenChains, random: RandomStream, first_row: int) -> VisibleChains:
+    """Visible states drawn from hidden ones, of which few may be on."""
+    return rbm.visible.sample(rbm.field_of_visible(kernels.compress(h)), random, first_row)
 
 
 def first_tempering(rbm: RBM, temperatures: int, chains: int, random: RandomStream) -> Tempering:
