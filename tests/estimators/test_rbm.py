@@ -23,8 +23,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from layerwise import energy
 from layerwise.errors import DataError, DivergenceError, OptionError
 from layerwise.estimators import RBM, GaussianRBM
+from layerwise.estimators.contrastive_fit import best_measure
 
 Floats = npt.NDArray[np.float64]
 QUICK: dict[str, Any] = {"n_components": 3, "n_iter": 20, "random_state": 0}
@@ -279,6 +281,16 @@ def test_early_stopping_keeps_the_best_machine(what: str) -> None:
     assert machine.score(pairs(200, seed=1)) > late.score(pairs(200, seed=1))
 
 
+def test_early_stopping_without_a_word_takes_the_best_measure_there_is() -> None:
+    machine = RBM(4, early_stopping=True, validation_fraction=0.4, n_iter=8, random_state=0)
+    told = clone(machine).set_params(early_stopping="likelihood").fit(pairs(20))
+    np.testing.assert_array_equal(machine.fit(pairs(20)).components_, told.components_)
+    assert best_measure(energy.bernoulli_rbm(30, 16)) == "likelihood"
+    assert best_measure(energy.bernoulli_rbm(30, 17)) == "pseudo-likelihood"
+    assert best_measure(energy.gaussian_rbm(2, 16)) == "likelihood"
+    assert best_measure(energy.gaussian_rbm(2, 17)) == "gap"
+
+
 def test_what_was_good_is_kept_when_training_diverges() -> None:
     X = np.random.default_rng(0).normal(size=(100, 1)) @ np.ones((1, 30))
     machine = GaussianRBM(4, learning_rate=0.05, schedule="constant", n_iter=300, random_state=0)
@@ -440,7 +452,8 @@ def test_pickle_joblib_and_clone(tmp_path: Path, mixed: RBM) -> None:
         ({"schedule": "step"}, "schedule = 'step'"),
         ({"optimiser": "adamm"}, "optimiser = 'adamm'"),
         ({"centred": "yes"}, "centred = 'yes'"),
-        ({"early_stopping": True}, "early_stopping = True: must be 'likelihood'"),
+        ({"early_stopping": "loss"}, "early_stopping = 'loss': must be 'likelihood'"),
+        ({"early_stopping": 1}, "early_stopping = 1: must be True or False"),
         ({"validation_fraction": 1.0, "early_stopping": "gap"}, "validation_fraction = 1.0"),
         ({"device": "tpu"}, "device = 'tpu'"),
         ({"sparsity_target": 2.0}, "'kl' needs hidden units that are 0 or 1"),

@@ -18,7 +18,7 @@ from layerwise.data.drawn import DrawnBits, bits_of
 from layerwise.energy import RBM, exact_log_partition
 from layerwise.energy.enumeration import state_count
 from layerwise.errors import DataError, DivergenceError, OptionError
-from layerwise.estimators.contrastive_options import ContrastiveOptions
+from layerwise.estimators.contrastive_options import ContrastiveOptions, Stopping
 from layerwise.estimators.conversion import parts
 from layerwise.estimators.unit_rows import UnitRows, moments
 from layerwise.randomness import RandomStream
@@ -32,7 +32,7 @@ from layerwise.training.pretraining import LayerInfo, measure_layer
 from layerwise.training.vigilance import Vigilance
 from layerwise.units import UnitKind
 
-__all__ = ["Learned", "Lesson", "first_machine", "learn"]
+__all__ = ["Learned", "Lesson", "best_measure", "first_machine", "learn"]
 
 MEASURED = 1000
 """Rows that are looked at after an epoch."""
@@ -182,8 +182,9 @@ def learn(
     watch = _Watch(machine, _complete(sample), unseen, name, options.verbose > 0)
     vigilance, stopping = Vigilance(trainer, sample, name), None
     if unseen is not None:
-        lowest = -options.max_gap if options.stopping == "gap" else None
-        measure = _measure(options.stopping, machine, watch.sample, unseen)
+        what = best_measure(machine) if options.stopping == "auto" else options.stopping
+        lowest = -options.max_gap if what == "gap" else None
+        measure = _measure(what, machine, watch.sample, unseen)
         stopping = EarlyStopping(trainer, measure, options.patience, lowest, watch)
 
     def after_epoch(state: ContrastiveState, epoch: int) -> ContrastiveState:
@@ -226,6 +227,17 @@ def _complete(v: Tensor) -> Tensor:
     return v[~v.isnan().any(1)]
 
 
+def best_measure(machine: RBM) -> Stopping:
+    """What held-out rows tell of a machine: their likelihood if it can be summed, else the next best."""
+    if _fewest_states(machine) <= MOST_STATES:
+        return "likelihood"
+    return "gap" if machine.visible.states() is None else "pseudo-likelihood"
+
+
+def _fewest_states(machine: RBM) -> int | float:
+    return min(state_count(machine.visible), state_count(machine.hidden))
+
+
 def _measure(what: str, machine: RBM, sample: Tensor, unseen: Tensor) -> Measure:
     if not len(unseen) or not len(sample):
         rule = "needs rows without a missing value, held out and to learn from"
@@ -237,7 +249,7 @@ def _measure(what: str, machine: RBM, sample: Tensor, unseen: Tensor) -> Measure
             rule = "needs visible units whose states can be counted"
             raise OptionError("early_stopping", what, rule, "give 'gap', or 'likelihood' for a small machine")
         return pseudo_score(unseen)
-    if min(state_count(machine.visible), state_count(machine.hidden)) > MOST_STATES:
+    if _fewest_states(machine) > MOST_STATES:
         rule = f"needs a side of at most {MOST_STATES:,} joint states, such as 16 binary hidden units"
         raise OptionError("early_stopping", what, rule, "give 'pseudo-likelihood' or 'gap'")
     return lambda rbm: -float(rbm.free_energy(unseen).double().mean()) - exact_log_partition(rbm)

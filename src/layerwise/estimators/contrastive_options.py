@@ -17,7 +17,7 @@ __all__ = ["ContrastiveOptions", "Stopping", "contrastive_options"]
 FASTEST = 0.1
 """The learning rate that ``"auto"`` stands for where columns are not real."""
 
-Stopping = Literal["no", "likelihood", "pseudo-likelihood", "gap"]
+Stopping = Literal["no", "auto", "likelihood", "pseudo-likelihood", "gap"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ContrastiveOptions:
     schedule : {"constant", "linear", "cosine"}
     batch_size, n_iter : int
     stopping : str
-        What held-out rows are measured by, "no" where none are held out.
+        What held-out rows are measured by, "no" where none are held out; "auto" by the best that the machine has.
     validation_fraction : float
     patience : int
         Epochs without progress.
@@ -104,22 +104,25 @@ def contrastive_options(estimator: Any) -> ContrastiveOptions:
         sparsity_penalty="kl" if estimator.hidden == "bernoulli" else "quadratic",
         averaging=number("averaging", estimator.averaging, least=0.0, below=1.0, remedy="start with 0.999"),
     )
-    stopping = "no" if estimator.early_stopping is False else estimator.early_stopping
-    words = ("likelihood", "pseudo-likelihood", "gap")
-    stopping = stopping if stopping == "no" else choice("early_stopping", stopping, *words)
     return ContrastiveOptions(
         trainer,
         auto,
         choice("schedule", estimator.schedule, "linear", "constant", "cosine"),
         batch_size,
         whole_number("n_iter", estimator.n_iter, least=0, remedy="start with 20"),
-        cast(Stopping, stopping),
+        _stopping(estimator.early_stopping),
         number("validation_fraction", estimator.validation_fraction, above=0.0, below=1.0, remedy="start with 0.1"),
         whole_number("n_iter_no_change", estimator.n_iter_no_change, least=1, remedy="start with 5"),
         number("max_gap", estimator.max_gap, above=0.0, remedy="start with 5 nats"),
         training_device(estimator.device),
         verbosity("verbose", estimator.verbose),
     )
+
+
+def _stopping(value: object) -> Stopping:
+    if isinstance(value, str):
+        return cast(Stopping, choice("early_stopping", value, "likelihood", "pseudo-likelihood", "gap"))
+    return "auto" if flag("early_stopping", value) else "no"
 
 
 def _above_zero(name: str, value: object) -> float | None:

@@ -79,10 +79,11 @@ class RBM(DensityEstimator):
         Rows of a minibatch.
     n_iter : int, default=30
         Passes over the rows, at most.
-    early_stopping : False, "likelihood", "pseudo-likelihood" or "gap", default=False
+    early_stopping : bool, "likelihood", "pseudo-likelihood" or "gap", default=False
         What is measured on held-out rows after every iteration: their exact likelihood (one side must have at most 2¹⁶
         states), their pseudo-likelihood (visible units of countable states), or the free-energy gap between them and
-        the training rows. The best machine is kept; with ``"gap"`` the last one with a gap of at most ``max_gap``.
+        the training rows. ``True`` takes the first of these that the machine has. The best machine is kept; with
+        ``"gap"`` the last one with a gap of at most ``max_gap``.
     validation_fraction, n_iter_no_change, max_gap : float, int, float, default=0.1, 5, 5.0
         Share of the rows held out, iterations without progress after which training stops, and nats.
     device : str, default="auto"

@@ -17,8 +17,12 @@ from typing import Any, Generic
 import torch
 from torch import Tensor
 
+from layerwise.energy.ladder import ladder
+from layerwise.energy.path import Path
 from layerwise.energy.rbm import RBM
+from layerwise.energy.tempering import start_tempering, temper
 from layerwise.errors import DivergenceError
+from layerwise.randomness import RandomStream
 from layerwise.shapes import VisibleBatch
 from layerwise.training.classification_state import ClassificationState
 from layerwise.training.contrastive_state import ContrastiveState
@@ -34,6 +38,10 @@ EDGE = 0.01
 """As a share of a unit's range: nearer to its end for every row, it is dead or always on."""
 FEWEST = 64
 """Numbers of the chains below which it is no wonder that they are the same again."""
+ASTRAY = 5.0
+"""Nats by which what tempered chains find is more probable than the data: beyond chance, and beyond a poor fit."""
+REPLICAS, DREAMS, DREAM_STEPS = 10, 20, 100
+"""Of the tempered chains that look for them."""
 
 
 class TrainingWarning(UserWarning):
@@ -85,8 +93,7 @@ def diagnose(
         return found
     chains = chains_of(state)
     if rows_before is not None and chains is not None and chains.numel() >= FEWEST and torch.equal(chains, rows_before):
-        cause = "couplings too large for Gibbs steps: lower the learning rate, raise weight_decay, or take method 'pt'"
-        found.append(Symptom("no unit of any chain has changed within an epoch", cause, True))
+        found.append(_standstill(rbm, sample))
     dead, on = silent_units(rbm, sample)
     if dead + on:
         units = rbm.hidden.size
@@ -95,6 +102,28 @@ def diagnose(
         if 2 * (dead + on) > units:
             found.append(Symptom(what, cause, dead + on == units))
     return sorted(found, key=lambda symptom: not symptom.fatal)
+
+
+@torch.no_grad()
+def _standstill(rbm: RBM, sample: VisibleBatch) -> Symptom:
+    """What chains that do not move mean: fatal where they hide from training what the machine has come to be.
+
+    Rows that lie far apart may leave chains in their modes though all is learned well. But then nothing keeps one mode
+    from outgrowing another, or a mode that no chain shows from outgrowing all: tempered chains find it, and its free
+    energy is below that of the data.
+    """
+    still = "no unit of any chain has changed within an epoch"
+    cause = "couplings too large for Gibbs steps: take method 'pt', lower the learning rate, or raise weight_decay"
+    rows = sample[~sample.isnan().any(1)]
+    if not len(rows):
+        return Symptom(still, cause, False)
+    path, random = Path.from_mean(rbm, rows.mean(0)), RandomStream(0)
+    dreams = temper(path, start_tempering(path, ladder(REPLICAS), DREAMS, random), DREAM_STEPS, random).rows
+    more_probable = float(rbm.free_energy(rows).double().mean() - rbm.free_energy(dreams).double().mean())
+    if more_probable > ASTRAY:
+        astray = f"what tempered chains find is {more_probable:.1f} nats more probable than the data"
+        return Symptom(f"{still}, and {astray}", cause, True)
+    return Symptom(f"{still}, but the data are as probable as what tempered chains find", cause, False)
 
 
 def diagnose_growth(rbm: RBM, norm_before: float | None = None) -> Symptom | None:
@@ -184,12 +213,13 @@ class Vigilance(Generic[State]):
         Raises
         ------
         DivergenceError
-            Parameters that are no numbers, exploding couplings, or no chain or no hidden unit that moves any more.
+            Parameters that are no numbers, exploding couplings, no hidden unit that moves any more, or chains that
+            stand still while the machine leaves the data.
 
         Warns
         -----
         TrainingWarning
-            More than half of the hidden units are dead or always on; said once.
+            More than half of the hidden units are dead or always on, or chains stand still; said once.
         """
         for symptom in diagnose(state, self.sample, self._norm, self._chains):
             if symptom.fatal:
