@@ -283,17 +283,17 @@ def test_hostile_targets_are_refused_or_learned_from() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"solver": "lbfgs"}, {"early_stopping": True, "learning_rate_init": 0.02, "n_iter_no_change": 200}],
+    [{"solver": "lbfgs"}, {"early_stopping": True, "learning_rate_init": 0.05, "n_iter_no_change": 200}],
     ids=str,
 )
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_a_constant_target_is_learned_and_said(options: dict[str, Any], outputs: int) -> None:
     X, _ = rows()
     y = np.full((60, outputs), 3.0)
-    model = MLPRegressor(hidden_layer_sizes=(4,), max_iter=2000, random_state=0, **options)
+    model = MLPRegressor(hidden_layer_sizes=(4,), max_iter=200, random_state=0, **options)
     with pytest.warns(TrainingWarning, match=r"y = .*3.* in every row"):
         model.fit(X, y if outputs > 1 else y[:, 0])
-    np.testing.assert_allclose(model.predict(X), np.squeeze(y), atol=0.2)
+    np.testing.assert_allclose(model.predict(X), np.squeeze(y), atol=0.5)
 
 
 @pytest.mark.parametrize("kind", BOTH)
