@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from layerwise import kernels
 from layerwise.networks import BinaryCrossEntropy, CrossEntropy, Huber, Network, Squared
 from layerwise.networks.dense_sweep import DenseSweep
 from layerwise.networks.layers import Layer, layers_of
@@ -55,6 +57,27 @@ def test_gradients_are_autograds(
         assert parameter.grad is not None
         decay = 0.25 * parameter.detach() if parameter.dim() == 2 else 0.0
         assert torch.allclose(found[name], parameter.grad + decay, atol=1e-12), name
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_gradients_of_rows_with_few_entries_are_autograds(bias: bool) -> None:
+    generator = torch.Generator().manual_seed(1)
+    x = torch.rand(200, 300, generator=generator) * (torch.rand(200, 300, generator=generator) < 0.1)
+    assert not isinstance(kernels.compress(x), Tensor)  # the sweep skips its zeros
+    network = nn.Sequential(nn.Linear(300, 70, bias=bias), nn.ReLU(), nn.Linear(70, 3))
+    targets = torch.arange(200) % 3
+    sweep = DenseSweep.of(network, CrossEntropy())
+    assert sweep is not None
+    value, scores = sweep(x, targets)
+    found = [p.grad.clone() for p in network.parameters() if p.grad is not None]
+    network.zero_grad()
+
+    by_autograd = functional.cross_entropy(network(x), targets)
+    by_autograd.backward()
+    torch.testing.assert_close(value, by_autograd.detach())
+    torch.testing.assert_close(scores, network(x).detach())
+    for gradient, parameter in zip(found, network.parameters(), strict=True):
+        torch.testing.assert_close(gradient, parameter.grad)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from layerwise import kernels
 from layerwise.networks.layers import Layer, layers_of
 from layerwise.networks.loss import Loss, Targets
 from layerwise.shapes import Scalar, UnitBatch, VisibleBatch
@@ -137,7 +138,7 @@ class DenseSweep:
             factors = None if silence is None else silence(below, x)
             used = x if factors is None else x * factors
             taken.append((x, used, factors))
-            x, below = value(functional.linear(used, weight, bias)), layer
+            x, below = value(_linear(used, weight, bias)), layer
 
         scores = x
         loss, residual = self._loss.value_and_derivative(scores, targets, weights, mean_weight)
@@ -153,6 +154,13 @@ class DenseSweep:
                 if factors is not None:
                     residual.mul_(factors)
         return loss, scores
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    rows = kernels.compress(x)  # pictures, and units of which many are silenced or at rest
+    if isinstance(rows, Tensor):
+        return functional.linear(x, weight, bias)
+    return kernels.product(rows, weight.T, weight.new_zeros(len(weight)) if bias is None else bias)
 
 
 def _gradient_of(parameter: Tensor) -> Tensor:
