@@ -1,12 +1,12 @@
-"""Seconds of one training epoch of a multilayer perceptron: layerwise, scikit-learn, skorch, and the dense products.
+"""Seconds of one training epoch of a network: layerwise, scikit-learn, skorch, and the dense products.
 
     python benchmarks/mlp_epoch.py                                                    all of it, on a quiet machine
     python benchmarks/mlp_epoch.py --case digits --rounds 1 --print-only              a short look
 
-MNIST, 60,000 × 784 float32 rows, 784-512-256-10 and batches of 128; scikit-learn's digits, 64-100-10 and batches of
-200. Adam at a rate of 0.001, ReLU, two threads. Every competitor is a process of its own that loads the rows, waits,
-and does one epoch when it is its turn, so all of them meet the same machine. How each is run stands in its file in
-``competitors/`` and goes into ``results/mlp_epoch.json``.
+MNIST, 60,000 × 784 float32 rows, a classifier 784-512-256-10 and an autoencoder 784-128-32-128-784, batches of 128;
+scikit-learn's digits, a classifier 64-100-10 and batches of 200. Adam at a rate of 0.001, ReLU, two threads. Every
+competitor is a process of its own that loads the rows, waits, and does one epoch when it is its turn, so all of them
+meet the same machine. How each is run stands in its file in ``competitors/`` and goes into ``results/mlp_epoch.json``.
 
 skorch is timed where ``--skorch PYTHON`` names a Python that has it, or where it is installed beside layerwise.
 MNIST is read from ``LAYERWISE_DATA/mnist``.
@@ -33,11 +33,16 @@ from workers import Entry, Worker
 THREADS, PAUSE = 2, 0.3
 """Seconds between two turns: some thread pools spin for a few hundredths of a second after work before they sleep."""
 FLOOR, OURS, THEIRS, SKORCH = "dense products", "layerwise", "scikit-learn", "skorch"
-ENTRIES = (
-    Entry(FLOOR, "mlp_products.py", ""),
+CLASSIFIERS = (
+    Entry(FLOOR, "mlp_products.py", "labels"),
     Entry(OURS, "mlp_with_layerwise.py", ""),
     Entry(THEIRS, "mlp_with_sklearn.py", ""),
     Entry(SKORCH, "mlp_with_skorch.py", ""),
+)
+AUTOENCODERS = (
+    Entry(FLOOR, "mlp_products.py", "rows"),
+    Entry(OURS, "autoencoder_with_layerwise.py", ""),
+    Entry(THEIRS, "autoencoder_with_sklearn.py", ""),
 )
 
 
@@ -48,9 +53,14 @@ class Case:
     hidden: tuple[int, ...]
     batch_size: int
     epochs: int
+    entries: tuple[Entry, ...] = CLASSIFIERS
 
 
-CASES = {"mnist": Case((512, 256), 128, 1), "digits": Case((100,), 200, 20)}
+CASES = {
+    "mnist": Case((512, 256), 128, 1),
+    "digits": Case((100,), 200, 20),
+    "mnist autoencoder": Case((128, 32, 128), 128, 1, AUTOENCODERS),
+}
 
 
 def rows_of(name: str, count: int | None) -> np.ndarray:
@@ -83,7 +93,7 @@ def measure(rows: np.ndarray, case: Case, options: argparse.Namespace) -> dict[s
         np.save(folder / "rows.npy", rows)
         workers: dict[str, Worker] = {}
         told: dict[str, Any] = {}
-        for entry in ENTRIES:
+        for entry in case.entries:
             python = options.skorch if entry.label == SKORCH else sys.executable
             if python is None:
                 continue
@@ -102,6 +112,9 @@ def table(result: dict[str, Any]) -> str:
     for label in known:
         cells: list[str] = []
         for name, of_case in measured.items():
+            if label not in of_case["timings"]:
+                cells.append("–")
+                continue
             seconds = of_case["timings"][label]["median"] / CASES[name].epochs
             against, what = (FLOOR, "the products") if label == OURS else (OURS, OURS)
             times = "" if label == FLOOR else f" = {of_case['ratios'][label][against]:.2f} × {what}"

@@ -20,7 +20,8 @@ class MLPProducts:
         generator = torch.Generator().manual_seed(setting["seed"])
         rows = torch.from_numpy(np.ascontiguousarray(values[:, :-1]))
         self.batches, self.epochs = rows.split(setting["batch_size"]), setting["epochs"]
-        sizes = [rows.shape[1], *setting["hidden"], int(values[:, -1].max()) + 1]
+        outputs = rows.shape[1] if method == "rows" else int(values[:, -1].max()) + 1
+        sizes = [rows.shape[1], *setting["hidden"], outputs]
         self.weights = [0.05 * torch.randn(below, above, generator=generator) for below, above in pairwise(sizes)]
         self.gradients = [torch.empty_like(weight) for weight in self.weights]
         self.values = [torch.rand(setting["batch_size"], size, generator=generator) for size in sizes]
