@@ -59,7 +59,7 @@ class Case:
 CASES = {
     "mnist": Case((512, 256), 128, 1),
     "digits": Case((100,), 200, 20),
-    "mnist autoencoder": Case((128, 32, 128), 128, 1, AUTOENCODERS),
+    "mnist autoencoder": Case((128, 32, 128), 128, 3, AUTOENCODERS),
 }
 
 

@@ -10,7 +10,7 @@ from layerwise import Autoencoder
 
 
 class AutoencoderWithLayerwise:
-    """Autoencoder.fit of one epoch from fresh weights: checks, scales and the scoring of 1,000 rows are in the time."""
+    """Autoencoder.fit from fresh weights, so many epochs a turn: checks, scales and scores are in the time."""
 
     def __init__(self, values: np.ndarray, method: str, setting: Setting) -> None:
         torch.set_num_threads(setting["threads"])

@@ -11,10 +11,10 @@ from sklearn.neural_network import MLPRegressor
 
 
 class AutoencoderWithSklearn:
-    """MLPRegressor.fit(X, X) of one epoch from fresh weights: checks of all rows are in the time."""
+    """MLPRegressor.fit(X, X) from fresh weights, so many epochs a turn: checks of all rows are in the time."""
 
     def __init__(self, values: np.ndarray, method: str, setting: Setting) -> None:
-        warnings.simplefilter("ignore", ConvergenceWarning)  # one epoch is what is asked for
+        warnings.simplefilter("ignore", ConvergenceWarning)  # so few epochs are what is asked for
         self.rows = np.ascontiguousarray(values[:, :-1])
         self.model = MLPRegressor(
             hidden_layer_sizes=tuple(setting["hidden"]),

@@ -102,10 +102,11 @@ def moments(parts: Iterable[tuple[slice, Tensor]], weights: Tensor | None = None
     """
     sums = torch.zeros(3, 1, dtype=torch.float64)
     for part, v in parts:
+        of_row = v.new_ones(len(v), dtype=torch.float64) if weights is None else weights[part].to(v.device)
         known = ~v.isnan()
-        share = known.double() if weights is None else known * weights[part, None].to(v.device)
-        x = v.nan_to_num(0.0).double()
-        sums = sums + torch.stack([share.sum(0), (share * x).sum(0), (share * x * x).sum(0)]).cpu()
+        x = v.double() if (complete := bool(known.all())) else v.nan_to_num(0.0).double()
+        of_unit = of_row.sum().expand(v.shape[1]) if complete else of_row @ known.double()
+        sums = sums + torch.stack([of_unit, of_row @ x, of_row @ x.square()]).cpu()
     count = sums[0].clamp_min(torch.finfo(torch.float64).tiny)
     mean = torch.where(sums[0] > 0, sums[1] / count, 0.5)
     variance = torch.where(sums[0] > 0, sums[2] / count - mean * mean, 0.25)
