@@ -200,13 +200,13 @@ class GradientDescent:
         if not network.training:
             network.train()
         shown = batch.values if self.corruption is None else self.corruption(batch.values, random, row)
-        watched = bool(self.watch_every) and state.steps_done % self.watch_every == 0
-        before = {name: p.detach().clone() for name, p in network.named_parameters()} if watched else None
-        sweep = backpropagate(network, shown, self.loss, targets, batch.weights) if watched else None
         loss, found, penalties = self._gradient(state, shown, targets, batch)
         whole = loss.item() + penalties
         if not math.isfinite(whole):
             raise DivergenceError(trouble(network, shown, state.steps_done + 1, whole))
+        watched = bool(self.watch_every) and state.steps_done % self.watch_every == 0
+        before = {name: p.detach().clone() for name, p in network.named_parameters()} if watched else None
+        sweep = backpropagate(network, shown, self.loss, targets, batch.weights) if watched else None
 
         if self.clip_norm is not None:
             nn.utils.clip_grad_norm_(network.parameters(), self.clip_norm)
