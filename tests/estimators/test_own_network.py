@@ -100,6 +100,37 @@ def test_a_warm_start_goes_on_with_the_network_asked_for_only() -> None:
         model.fit(X, y)
 
 
+class Squares(nn.Module):
+    """A user's own module: no layer that the library knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.eye(5)[:3])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.square() @ self.scale.T
+
+
+def test_any_module_learns_inside_a_sequence() -> None:
+    X, y = rows()
+    model = MLPClassifier(network=nn.Sequential(Squares()), warm_start=True, max_iter=5, random_state=0).fit(X, y)
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+    assert (model.coefs_, model.n_layers_) == ([], 1)
+    with pytest.raises(OptionError, match=r"hidden_layer_sizes = \(100,\): the network that is gone on with"):
+        model.set_params(network=None).fit(X, y)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_what_is_frozen_stays_and_the_rest_learns(solver: str) -> None:
+    X, y = rows()
+    network = Network.of_sizes((5, 8, 3), "tanh", random=RandomStream(0))
+    network[0].requires_grad_(False)
+    options = {"alpha": 1.0, "max_norm": 0.1, "dropout": 0.1, "averaging": 0.5, "max_iter": 3, "random_state": 0}
+    model = MLPClassifier(network=network, solver=solver, **options).fit(X, y)
+    assert torch.equal(model.network_[0].weight, network[0].weight.double())
+    assert not torch.equal(model.network_[1].weight, network[1].weight.double())
+
+
 @pytest.mark.parametrize(
     ("network", "message"),
     [

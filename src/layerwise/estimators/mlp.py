@@ -172,7 +172,7 @@ class MultilayerPerceptron(Estimator):
                 raise OptionError("network", asked, rule, "call fit without warm_start")
             return
         dense = self._dense()
-        before = (dense[0].in_features, *(layer.out_features for layer in dense))
+        before = (*(layer.in_features for layer in dense[:1]), *(layer.out_features for layer in dense))
         if sizes != before:
             rule = f"the network that is gone on with has layers of {before[1:-1]}"
             raise OptionError("hidden_layer_sizes", options.hidden_layer_sizes, rule, "call fit without warm_start")

@@ -217,7 +217,7 @@ class GradientDescent:
         with torch.no_grad():
             if self.max_norm is not None:
                 for parameter in network.parameters():
-                    if parameter.dim() > 1:
+                    if parameter.requires_grad and parameter.dim() > 1:
                         limit_norms(parameter.flatten(1).T, self.max_norm)
             if self.averaging:
                 average_in(state.average, network, self.averaging, done)
