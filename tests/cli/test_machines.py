@@ -126,3 +126,7 @@ def test_a_class_rbm_learns_rows_with_missing_values_and_classifies_them(layerwi
             done = layerwise(*command)
             assert done.code == 0, done
         assert np.isfinite(np.load("codes.npy")).all()
+    assert layerwise("sample", "named", "--count", 40, "--steps", 3, "-o", "rows.csv").code == 0
+    drawn = list(csv.reader(Path("rows.csv").read_text().splitlines()))
+    assert drawn[0] == ["height", "town", "smokes", "size"]
+    assert {row[3] for row in drawn[1:]} == {"tall", "small"}

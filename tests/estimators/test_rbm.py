@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 from layerwise import energy
 from layerwise.errors import DataError, DivergenceError, OptionError
-from layerwise.estimators import RBM, GaussianRBM
+from layerwise.estimators import DBN, RBM, ClassRBM, GaussianRBM
 from layerwise.estimators.contrastive_fit import best_measure
 
 Floats = npt.NDArray[np.float64]
@@ -409,6 +409,24 @@ def test_codes_of_a_matrix_are_choices_where_asked_for() -> None:
     every = np.array(list(itertools.product(range(3), repeat=2)))
     assert np.exp(machine.score_samples(every)).sum() == pytest.approx(1, abs=1e-6)
     assert set(np.unique(machine.impute(np.array([[np.nan, 1.0]])))) <= {0.0, 1.0, 2.0}
+    for same in (X.tolist(), X.astype(np.float32), sparse.csr_array(X)):
+        np.testing.assert_array_equal(clone(machine).fit(same).components_, machine.components_)
+    assert machine.impute([[np.nan, 1.0]]).shape == (1, 2)
+
+
+@pytest.mark.parametrize("estimator", [RBM(2, n_iter=1), ClassRBM(2, n_iter=1), DBN((2, 2), epochs=1)], ids=str)
+def test_a_code_that_was_never_seen_in_its_column_is_refused(estimator: Any) -> None:
+    X = np.array([[0, 7], [1, 0], [0, 4], [1, 7]])
+    fitted = estimator.set_params(visible="categorical", random_state=0).fit(X, [0, 1, 0, 1])
+    # 4 is known of the other column, and 5 lies between two codes.
+    for row, words in (([4, 7], "row 0, column 0 = 4"), ([0, 5], "row 0, column 1 = 5"), ([0, -1], "column 1 = -1")):
+        for read in (fitted.transform, fitted.score_samples, fitted.impute):
+            with pytest.raises(DataError, match=f"{words}: is no level of this column; known are 0, "):
+                read(np.array([row]))
+    if hasattr(fitted, "predict"):
+        with pytest.raises(DataError, match="is no level of this column"):
+            fitted.predict(np.array([[4, 7]]))
+    assert np.isfinite(fitted.score_samples(np.array([[1, 4]]))).all()
 
 
 def test_it_stands_in_pipelines_searches_and_column_transformers() -> None:

@@ -33,7 +33,8 @@ def sample(
 ) -> None:
     """Draw rows from the belief network: Gibbs steps in its top machine, then one pass down.
 
-    Binary units are written as the probabilities of the last step (grey levels), real values as draws.
+    Binary units are written as the probabilities of the last step (grey levels), real values as draws. Rows of a table
+    that a class-rbm has learned come with the classes drawn beside them, in a last column named as the target was.
 
     For example:
 
@@ -52,8 +53,10 @@ def sample(
             raise OptionError(name, value, "must be at least 1")
     if not 0 <= seed < 2**62:
         raise OptionError("--seed", seed, f"must be at least 0 and below {2**62}", "give a seed such as 0")
-    model = Model.load(RunFolder.open(run).model_path)
+    folder = RunFolder.open(run)
+    model = Model.load(folder.model_path)
     check_samples(output, model)
     with enough_memory({"--count": count}, "give fewer rows"):
-        write_samples(output, model.sample(count, RandomStream(seed), steps), model)
+        rows, classes = model.sample(count, RandomStream(seed), steps)
+        write_samples(output, rows, model, classes, folder.recipe().data.target)
     say(f"{output}: {count:,} rows after {steps:,} Gibbs steps")

@@ -27,6 +27,7 @@ from layerwise.data.values import Values
 from layerwise.errors import OptionError
 from layerwise.estimators.conversion import column_names, result_type
 from layerwise.estimators.intake import (
+    as_table,
     check_domain,
     checked_matrix,
     checked_table,
@@ -123,7 +124,7 @@ class Coding:
             What :meth:`read` made of ``X``.
         """
         if isinstance(self.preparation, TablePreparation):
-            return self.restore(units, X)
+            return self.restore(units, as_table(X))
         dense = rows.values if isinstance(rows.values, np.ndarray) else rows.values.toarray()
         return self.restore(units, dense, rows.precision)
 
@@ -181,7 +182,8 @@ def fit_coding(
     else:
         rule = f"must be 'auto', one of {', '.join(_KINDS)}, or a dict from column to one of these"
         raise OptionError("visible", visible, rule, "leave it at 'auto'")
-    if isinstance(kinds, Mapping) or is_table(X):
+    # The levels of a choice are those that were seen, whatever numbers stand for them.
+    if isinstance(kinds, Mapping) or kinds == "categorical" or is_table(X):
         table = checked_table(estimator, X, reset=True)
         coding = Coding(TablePreparation.fit(table, kinds, what="X"))
         return coding, coding.read(estimator, table, missing=missing, reset=True)

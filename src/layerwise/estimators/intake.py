@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import validation
 
@@ -16,7 +17,7 @@ from layerwise.data.values import Values, checked_values
 from layerwise.errors import DataError, OptionError
 from layerwise.estimators.conversion import ROUNDING, column_names
 
-__all__ = ["check_domain", "checked_matrix", "checked_table", "columns_of", "is_table", "refuse_missing"]
+__all__ = ["as_table", "check_domain", "checked_matrix", "checked_table", "columns_of", "is_table", "refuse_missing"]
 
 
 def is_table(rows: object) -> bool:
@@ -36,7 +37,7 @@ def is_table(rows: object) -> bool:
 
 
 def checked_table(estimator: BaseEstimator, table: object, *, reset: bool) -> Any:
-    """A table whose columns scikit-learn has compared with the fitted ones; a list of rows as a matrix.
+    """A table whose columns scikit-learn has compared with the fitted ones; rows in a list or sparse ones as a matrix.
 
     Raises
     ------
@@ -52,12 +53,18 @@ def checked_table(estimator: BaseEstimator, table: object, *, reset: bool) -> An
             if names and all(isinstance(name, str) for name in names):
                 cast(Any, estimator).feature_names_in_ = np.array(names, dtype=object)
         return cast(object, table)
-    whole: Any = table
-    if isinstance(table, list | tuple):
-        whole = np.asarray(table, dtype=object)
+    whole = as_table(table)
     if not hasattr(whole, "columns") and np.ndim(whole) != 2:
         return validate(estimator, whole, reset=reset)  # it knows what to say
     return validate(estimator, whole, reset=reset, skip_check_array=True)
+
+
+def as_table(rows: object) -> Any:
+    """Rows in a list, or sparse ones, as a matrix; other tables as they are."""
+    if isinstance(rows, list | tuple):
+        listed = cast(object, rows)
+        return np.asarray(listed, dtype=object if is_table(listed) else None)
+    return cast(Any, rows).toarray() if sparse.issparse(rows) else rows
 
 
 def checked_matrix(estimator: BaseEstimator, matrix: object, *, missing: bool, reset: bool) -> Values:

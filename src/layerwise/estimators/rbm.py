@@ -42,7 +42,7 @@ class RBM(DensityEstimator):
         Kinds of the columns: ``"bernoulli"``, ``"spin"``, ``"gaussian"``, ``"rectified"`` or ``"categorical"`` for all,
         or a dict from some columns to theirs. ``"auto"``: a matrix of numbers is Bernoulli where all lie in [0, 1] and
         Gaussian otherwise; the columns of a table are what their values suggest, booleans Bernoulli, numbers Gaussian,
-        texts and categories categorical.
+        texts and categories categorical. The levels of a categorical column are the values that were seen in it.
     draw_grey : bool, default=False
         Whether numbers between 0 and 1 are drawn as bits anew in each iteration. What is learned then is how probable
         such bits are; grey levels as they are show a machine their means only. For columns that are all Bernoulli.

@@ -179,11 +179,20 @@ class Model:
         return self.machine.mean_v_from_h(hidden)[:, : prepared.shape[1]]
 
     @torch.no_grad()
-    def sample(self, count: int, random: RandomStream, steps: int) -> Tensor:
-        """Draw prepared rows, as :meth:`layerwise.energy.BeliefNet.sample` or :func:`layerwise.runs.dreams.dreams`."""
+    def sample(self, count: int, random: RandomStream, steps: int) -> tuple[Tensor, Tensor | None]:
+        """Draw prepared rows, as :meth:`layerwise.energy.BeliefNet.sample` or :func:`layerwise.runs.dreams.dreams`.
+
+        Returns
+        -------
+        Tensor of shape (count, units)
+        Tensor of shape (count,), int64, or None
+            The class that a machine with label units has drawn beside each row.
+        """
         if self.kind == "dbn":
-            return self.net.sample(count, random, steps)
-        return dreams(self.machine, count, random, [steps], means=self.picture is not None, labels=self.n_labels)[steps]
+            return self.net.sample(count, random, steps), None
+        rows = dreams(self.machine, count, random, [steps], means=self.picture is not None)[steps]
+        units = rows.shape[1] - self.n_labels
+        return rows[:, :units], rows[:, units:].argmax(1) if self.n_labels else None
 
     def _parts(self, rows: Rows) -> Iterator[Tensor]:
         for batch in in_order(rows, self.preparation).epoch(0):

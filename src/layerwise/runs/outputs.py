@@ -125,8 +125,10 @@ def _arrow(module: str, path: Path) -> Any:
         raise DataError(path.name, path.suffix.lower(), "needs the package pyarrow", remedy) from problem
 
 
-def write_samples(path: Path, samples: Tensor, model: Model) -> None:
-    """Write rows that a model drew.
+def write_samples(
+    path: Path, samples: Tensor, model: Model, classes: Tensor | None = None, target: str | None = None
+) -> None:
+    """Write rows that a model drew; of a table also the classes that it drew with them.
 
     Parameters
     ----------
@@ -135,13 +137,21 @@ def write_samples(path: Path, samples: Tensor, model: Model) -> None:
     samples : Tensor of shape (rows, columns)
         Prepared rows.
     model : Model
+    classes : Tensor of shape (rows,), int64, optional
+        Codes of the rows' classes: a table's last column.
+    target : str, optional
+        Name of that column; ``"class"`` if left out.
 
     Raises
     ------
     StorageError
     """
     if model.code is not None:
-        write_table(path, model.code.restore(model.preparation.restore(samples)))
+        table: Any = model.code.restore(model.preparation.restore(samples))
+        if classes is not None:
+            codes: list[int] = classes.tolist()
+            table = table.append_column(target or "class", [[model.classes[code] for code in codes]])
+        write_table(path, table)
         return
     raw = model.preparation.restore(samples).astype(np.float32)
     rows = raw if model.picture is None else raw.reshape(-1, *model.picture)

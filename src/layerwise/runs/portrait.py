@@ -84,7 +84,7 @@ def portray(findings: Findings, model: Model, division: Division, seed: int) -> 
     shown = prepared_sample(test.select(_one_of_each(test, room.RECONSTRUCTIONS)), model.preparation)
     samples = None
     if not machine:  # of a single machine the chains themselves are shown
-        drawn = model.sample(room.SAMPLES, RandomStream(seed).child("samples"), SAMPLING_STEPS)
+        drawn, _ = model.sample(room.SAMPLES, RandomStream(seed).child("samples"), SAMPLING_STEPS)
         samples = as_seen(drawn, model)
     shown_names = model.columns if not machine else unit_names(model)
     findings = replace(
