@@ -161,7 +161,7 @@ class CrossEntropy(Loss):
         if targets.is_floating_point() or self.smoothing:
             return super()._rows_and_derivative(z, targets)
         log_p, places = torch.log_softmax(z, 1), targets[:, None]
-        rows = -log_p.gather(1, places)[:, 0]
+        rows = log_p.gather(1, places)[:, 0].neg_()
         slopes = log_p.exp_()
         return rows, slopes.scatter_add_(1, places, slopes.new_full((1, 1), -1.0).expand_as(places))
 

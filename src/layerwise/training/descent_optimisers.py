@@ -54,9 +54,13 @@ class PaperAdam(Optimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
 
-    @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """Move the parameters by their ``grad``; ``closure`` is not asked."""
+        self.move()
+
+    @torch.no_grad()
+    def move(self) -> None:
+        """:meth:`step` without what torch puts around it: its profiler, its schedules' count, hooks."""
         together: dict[tuple[Any, ...], list[Any]] = {}  # calls are what a small step costs
         for group in self.param_groups:
             moved = [p for p in group["params"] if p.grad is not None]

@@ -210,9 +210,7 @@ class GradientDescent:
 
         if self.clip_norm is not None:
             nn.utils.clip_grad_norm_(network.parameters(), self.clip_norm)
-        state.movement.optimiser.step()
-        if state.movement.schedule is not None:
-            state.movement.schedule.step()
+        movement.move(state.movement)
         done = state.steps_done + 1
         with torch.no_grad():
             if self.max_norm is not None:

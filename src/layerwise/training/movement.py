@@ -23,6 +23,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from layerwise import kernels
 from layerwise.energy.rbm import RBM
 from layerwise.errors import OptionError
+from layerwise.training.descent_optimisers import PaperAdam
 from layerwise.training.gradient import Gradient
 from layerwise.training.schedules import Schedule
 
@@ -35,6 +36,7 @@ __all__ = [
     "first_movement",
     "follow",
     "from_tree",
+    "move",
     "move_along",
     "set_rate",
     "to_tree",
@@ -121,12 +123,21 @@ def move_along(
         return
     for name, parameter in rbm.named_parameters():
         parameter.grad = gradient[name].neg()  # an optimiser goes downhill
-    movement.optimiser.step()
+    move(movement)
     for parameter in rbm.parameters():
         parameter.grad = None
-    if movement.schedule is not None:
-        movement.schedule.step()
     _confine(rbm)
+
+
+def move(movement: TorchMovement) -> None:
+    """One step of an optimiser along the gradients that its parameters hold, and of its schedule."""
+    optimiser, schedule = movement.optimiser, movement.schedule
+    if isinstance(optimiser, PaperAdam) and schedule is None:
+        optimiser.move()
+        return
+    optimiser.step()
+    if schedule is not None:
+        schedule.step()
 
 
 def _confine(rbm: RBM) -> None:
