@@ -132,14 +132,15 @@ def table(result: dict[str, Any]) -> str:
         ("up-down", f"{UP_DOWN_EPOCHS} epochs more"),
     ):
         of_name = [one[name] for one in result["seeds"]]
-        bound, error = (_spread([one[what] for one in of_name]) for what in ("lower", "error"))
+        bound = _spread([min(one["bound"], one["lower"]) for one in of_name])
+        error = _spread([one["error"] for one in of_name])
         lines.append(f"| {name}: {told} | {bound} | {error} % |")
     apart = max(
         abs(one[name]["bound"] - one[name]["lower"]) for one in result["seeds"] for name in ("greedy", "up-down")
     )
     note = (
-        f"{len(result['seeds'])} seeds; the bound with log Z from backward annealing, at most {apart:.2f} nats from "
-        f"forward. {environment.signature(result['machine'])}."
+        f"{len(result['seeds'])} seeds; log Z of the top annealed in both directions, at most {apart:.2f} nats apart, "
+        f"and the lower bound taken. {environment.signature(result['machine'])}."
     )
     return "\n".join([*lines, "", note])
 
