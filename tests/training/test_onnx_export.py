@@ -104,6 +104,10 @@ def test_without_the_package_the_remedy_is_named(tmp_path: Path, monkeypatch: py
         (nn.Sequential(nn.Linear(6, 2), nn.GELU()), "network = 'GELU': only Linear, Softmax, Flatten"),
         (nn.Sequential(nn.Linear(6, 2), nn.Softplus(beta=2.0)), "ONNX has no softplus but that with beta = 1"),
         (nn.Sequential(nn.Sigmoid()), "must hold a linear layer at least"),
+        (nn.Sequential(nn.Conv2d(1, 1, 3, padding="same"), nn.Linear(2, 2)), "padded by so many zeros"),
+        (nn.Sequential(nn.Conv2d(1, 1, 3, padding_mode="reflect"), nn.Linear(2, 2)), "padded by so many zeros"),
+        (nn.Sequential(nn.Linear(6, 2), nn.BatchNorm1d(2, track_running_stats=False)), "that track mean and variance"),
+        (nn.Sequential(nn.Linear(6, 2), nn.LayerNorm(2, elementwise_affine=False)), "that learn a scale"),
         (nn.Sequential(nn.Linear(6, 2)).half(), "network = torch.float16: must be of float32 or float64"),
     ],
 )

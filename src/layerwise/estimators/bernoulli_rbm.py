@@ -11,11 +11,12 @@ import numpy.typing as npt
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, validation
+from torch import nn
 
 from layerwise import kernels
 from layerwise.data.minibatches import Batch
 from layerwise.data.values import Values
-from layerwise.energy import RBM, bernoulli_rbm, gibbs
+from layerwise.energy import RBM, BeliefNet, bernoulli_rbm, gibbs
 from layerwise.estimators.conversion import (
     OwnPrecision,
     as_tensor,
@@ -35,6 +36,7 @@ from layerwise.training.contrastive import ContrastiveLearning, ContrastiveState
 from layerwise.training.loop import run
 from layerwise.training.memory import enough_memory
 from layerwise.training.pretraining import check_finite
+from layerwise.training.unrolling import upward_pass
 
 __all__ = ["BernoulliRBM"]
 
@@ -263,6 +265,17 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         validation.check_is_fitted(self)
         values = self._rows(X, reset=False)
         return pseudo_likelihood(self._machine(), values, stream_from(self.random_state))
+
+    def to_torch(self) -> nn.Sequential:
+        """From rows to what :meth:`transform` gives.
+
+        Returns
+        -------
+        torch.nn.Sequential
+            A linear map and a sigmoid.
+        """
+        validation.check_is_fitted(self)
+        return upward_pass(BeliefNet([self._machine()]))
 
     def __sklearn_tags__(self) -> Tags:
         tags = cast(Tags, super().__sklearn_tags__())

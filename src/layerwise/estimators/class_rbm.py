@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from sklearn.base import ClassifierMixin
 from sklearn.utils import validation
-from torch import Tensor
+from torch import Tensor, nn
 
 from layerwise import energy
 from layerwise.energy import LogLikelihood, class_log_probabilities
@@ -35,6 +35,7 @@ from layerwise.training.classification_state import ClassificationState
 from layerwise.training.label_units import beside
 from layerwise.training.memory import enough_memory
 from layerwise.training.pretraining import check_finite
+from layerwise.training.unrolling import unroll_class_rbm
 from layerwise.units import kind_named
 
 __all__ = ["ClassRBM"]
@@ -429,6 +430,22 @@ class ClassRBM(ClassifierMixin, DensityEstimator):
         both = beside(v, labels, len(self.classes_))
         found = self._likelihood(both, method, chains, temperatures, random_state)
         return found.moved(self._coding.log_volume() - beyond)
+
+    def to_torch(self) -> nn.Sequential:
+        """From rows of units, ``preparation_.prepare(X)``, to what :meth:`predict_proba` gives.
+
+        Returns
+        -------
+        torch.nn.Sequential
+            Each hidden unit's field given each class, softplus, sums by class, softmax.
+
+        Raises
+        ------
+        OptionError
+            The hidden units are not Bernoulli.
+        """
+        validation.check_is_fitted(self)
+        return unroll_class_rbm(self.machine_)
 
     def _enough_memory(self) -> AbstractContextManager[None]:
         sizes: dict[str, object] = {name: getattr(self, name) for name in ("n_components", "batch_size", "n_chains")}

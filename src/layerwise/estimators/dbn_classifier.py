@@ -36,6 +36,7 @@ from layerwise.estimators.options import (
     verbosity,
     whole_number,
 )
+from layerwise.estimators.plain_networks import with_output
 from layerwise.training.course import Course
 from layerwise.training.memory import enough_memory
 from layerwise.training.plan import Plan
@@ -328,6 +329,11 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
         assert tags.transformer_tags is not None
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+    def to_torch(self) -> nn.Sequential:
+        """From rows of units, ``preparation_.prepare(X)``, to what :meth:`predict_proba` gives."""
+        validation.check_is_fitted(self)
+        return with_output(self.network_, "softmax", nn.Softmax(dim=1))
 
     @property
     def _n_features_out(self) -> int:

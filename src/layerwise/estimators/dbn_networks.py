@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -13,7 +12,6 @@ from layerwise.energy.directed_stack import DirectedStack
 from layerwise.errors import DataError
 from layerwise.estimators.code_estimator import FillingEstimator
 from layerwise.estimators.options import Whole, whole_number
-from layerwise.training.onnx_export import to_onnx
 from layerwise.training.unrolling import unroll, unroll_autoencoder, unroll_regressor, upward_pass
 
 __all__ = ["NetworkEstimator"]
@@ -39,27 +37,6 @@ class NetworkEstimator(FillingEstimator):
             A linear map and a sigmoid for each layer.
         """
         return upward_pass(self._fitted())
-
-    def to_onnx(self, path: str | Path) -> Path:
-        """Write the upward pass as an ONNX file: input ``v``, rows of units; output ``h``.
-
-        Parameters
-        ----------
-        path : str or Path
-            An earlier file of that name is replaced.
-
-        Returns
-        -------
-        Path
-
-        Raises
-        ------
-        OptionError
-            The package onnx is not installed.
-        StorageError
-            The file cannot be written.
-        """
-        return to_onnx(self._fitted(), Path(path))
 
     def to_classifier(self, n_classes: Whole) -> nn.Sequential:
         """The upward pass under a layer of class scores that starts at zero, to be fine-tuned.

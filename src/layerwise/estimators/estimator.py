@@ -1,19 +1,47 @@
-"""What every estimator of layerwise shares beside scikit-learn's contract: a folder that it can be saved to."""
+"""What every estimator of layerwise shares beside scikit-learn's contract: it can be saved, and handed to torch."""
 
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from pathlib import Path
 
 from sklearn.base import BaseEstimator
+from torch import nn
 
 from layerwise.estimators import saving
+from layerwise.training.onnx_export import to_onnx
 
 __all__ = ["Estimator"]
 
 
 class Estimator(BaseEstimator):
-    """One that can be saved."""
+    """One that can be saved and handed to torch."""
+
+    @abstractmethod
+    def to_torch(self) -> nn.Sequential:
+        """What the estimator computes of rows, as a network with weights of its own."""
+
+    def to_onnx(self, path: str | os.PathLike[str]) -> Path:
+        """Write the network of :meth:`to_torch` as an ONNX file: input ``v``, rows of units; output ``h``.
+
+        Parameters
+        ----------
+        path : str or path-like
+            An earlier file of that name is replaced.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        OptionError
+            The package onnx is not installed, or the network holds a module that is not exported.
+        StorageError
+            The file cannot be written.
+        """
+        return to_onnx(self.to_torch(), Path(path))
 
     def save(self, path: str | os.PathLike[str], *, data: str = "", limits: str = "") -> Path:
         """Write the fitted estimator to a folder of safe files, which :func:`layerwise.load` opens.

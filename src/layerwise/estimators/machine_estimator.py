@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from sklearn.utils import validation
+from torch import Tensor, nn
 
 from layerwise import kernels
-from layerwise.energy import RBM
+from layerwise.energy import RBM, BeliefNet
 from layerwise.estimators.code_estimator import FillingEstimator, Floats
 from layerwise.estimators.coding import as_precision
+from layerwise.training.unrolling import upward_pass
 
 __all__ = ["Floats", "MachineEstimator"]
 
@@ -42,6 +44,18 @@ class MachineEstimator(FillingEstimator):
     @property
     def _n_features_out(self) -> int:
         return self.machine_.hidden.size
+
+    def to_torch(self) -> nn.Sequential:
+        """From rows of units, ``preparation_.prepare(X)``, to what :meth:`transform` gives.
+
+        Returns
+        -------
+        torch.nn.Sequential
+            A linear map and an activation. Of rectified hidden units it gives the most probable value, and of noisy
+            ones the softplus that their mean is close to: torch has no module for those means.
+        """
+        validation.check_is_fitted(self)
+        return upward_pass(BeliefNet([self.machine_]))
 
     def _upwards(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
         machine = as_precision(self.machine_, dtype)

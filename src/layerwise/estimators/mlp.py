@@ -21,7 +21,9 @@ from layerwise.estimators.mlp_fit import Going, by_all_rows, by_minibatches, car
 from layerwise.estimators.mlp_options import ACTIVATIONS, check_options, hidden_sizes, pace_from
 from layerwise.estimators.mlp_rows import Lesson, hold_out, read_rows
 from layerwise.estimators.own_network import own_stack
+from layerwise.estimators.plain_networks import linear_map, plain_copy, with_output
 from layerwise.networks import Dense, GradientFlowInfo, Network, backpropagate, gradient_flow, layers_of
+from layerwise.networks.exponential import Exponential
 from layerwise.randomness import RandomStream
 from layerwise.training.memory import check_parameters, enough_memory
 from layerwise.training.pace import Pace
@@ -97,6 +99,28 @@ class MultilayerPerceptron(Estimator):
         return gradient_flow(
             self.network_, backpropagate(self.network_, batch.values, lesson.loss, told, batch.weights)
         )
+
+    def to_torch(self) -> nn.Sequential:
+        """From rows to what :meth:`predict_proba` gives, or :meth:`predict` of a regressor.
+
+        Returns
+        -------
+        torch.nn.Sequential
+            In the precision of the rows that were learned from.
+        """
+        validation.check_is_fitted(self)
+        if self.out_activation_ == "softmax":
+            return with_output(self.network_, "softmax", nn.Softmax(dim=1))
+        if self.out_activation_ == "identity":
+            return plain_copy(self.network_)
+        if self.out_activation_ != "logistic":
+            return with_output(self.network_, "", Exponential())
+        found = with_output(self.network_, "sigmoid", nn.Sigmoid())
+        if self.n_outputs_ > 1:
+            return found
+        dtype = np.float64 if next(found.parameters()).dtype == torch.float64 else np.float32
+        both = linear_map(np.array([[-1, 1]], dtype), np.array([1, 0], dtype))  # 1 - p and p
+        return nn.Sequential(found, both)
 
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()

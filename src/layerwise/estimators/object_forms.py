@@ -32,6 +32,7 @@ from layerwise.energy.wake_sleep_net import WakeSleepNet
 from layerwise.errors import DataError
 from layerwise.estimators.mlp_fit import Going
 from layerwise.kernels.perceptron import Memory
+from layerwise.networks.exponential import Exponential
 from layerwise.networks.flow import GradientFlowInfo
 from layerwise.randomness import RandomStream
 from layerwise.training.centring import Offsets
@@ -68,7 +69,7 @@ _RECORDS: tuple[type, ...] = (
     *(networks.Poisson, networks.Squared),
 )
 _MODULES: tuple[type[nn.Module], ...] = (
-    *(ActivationModule, BeliefNet, RBM, WakeSleepNet),
+    *(ActivationModule, BeliefNet, Exponential, RBM, WakeSleepNet),
     *(networks.Autoencoder, networks.Dense, networks.Network, networks.TiedLinear),
 )
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))

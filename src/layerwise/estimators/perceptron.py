@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, extmath, multiclass, validation
+from torch import nn
 
 from layerwise.errors import DataError, OptionError
 from layerwise.estimators.conversion import stream_from
@@ -20,6 +21,7 @@ from layerwise.estimators.estimator import Estimator
 from layerwise.estimators.options import Choice, Flag, Number, Seed, Whole, flag, verbosity, whole_number
 from layerwise.estimators.perceptron_options import learning_from, patience_from, print_epoch
 from layerwise.estimators.perceptron_rows import first_weights, hold_out, told_classes, weighted_sides
+from layerwise.estimators.plain_networks import linear_map
 from layerwise.training.perceptron_epochs import Patience, Trained, learn
 from layerwise.training.perceptron_rule import PerceptronLearning
 from layerwise.training.perceptron_state import PerceptronInfo, PerceptronState
@@ -345,6 +347,18 @@ class Perceptron(ClassifierMixin, Estimator):
         multiclass.check_classification_targets(labels)
         classes = np.unique(labels)
         return [separability(values, labels == name) for name in classes[1 if len(classes) == 2 else 0 :]]
+
+    def to_torch(self) -> nn.Sequential:
+        """From rows to what :meth:`decision_function` gives, one column for two classes.
+
+        Returns
+        -------
+        torch.nn.Sequential
+            One linear map.
+        """
+        validation.check_is_fitted(self)
+        weights = cast(Any, self.coef_).toarray() if sparse.issparse(self.coef_) else self.coef_
+        return nn.Sequential(linear_map(weights.T, self.intercept_))
 
     def sparsify(self) -> Perceptron:
         """Keep the weights as a sparse matrix: smaller where an absolute penalty has left many zeros."""

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from sklearn.utils import validation
+from torch import Tensor, nn
 
 from layerwise.estimators.code_estimator import CodeEstimator, Floats
 from layerwise.estimators.coding import as_precision
+from layerwise.estimators.plain_networks import plain_copy
 from layerwise.networks import Autoencoder
 from layerwise.networks.reconstruction import Reconstruction
 
@@ -72,6 +74,14 @@ class ReconstructingEstimator(CodeEstimator):
         float
         """
         return float(np.mean(self.score_samples(X), dtype=np.float64))
+
+    def to_torch(self) -> nn.Sequential:
+        """From rows of units, ``preparation_.prepare(X)``, to what :meth:`transform` gives: a copy of the encoder.
+
+        ``network_`` holds both the encoder and the decoder.
+        """
+        validation.check_is_fitted(self)
+        return plain_copy(self.network_.encoder)
 
     @property
     def _n_features_out(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy.typing as npt
 import torch
 from sklearn.base import ClassifierMixin
+from sklearn.utils import validation
 from torch import Tensor, nn
 
 from layerwise import networks
@@ -22,6 +23,7 @@ from layerwise.estimators.descent_fit import LearnedNetwork
 from layerwise.estimators.descent_options import DescentOptions, descent_options, fine_tuning
 from layerwise.estimators.labels import accuracy, encode_classes
 from layerwise.estimators.options import Choice, Flag, Number, Seed, Sizes, Visible, Whole, choice
+from layerwise.estimators.plain_networks import with_output
 from layerwise.estimators.stack_fit import Curves, learn_layers, learn_layers_under_classes, learn_under_classes
 from layerwise.estimators.unit_rows import checked_weights
 from layerwise.randomness import RandomStream
@@ -312,6 +314,11 @@ class StackedAutoencoderClassifier(ClassifierMixin, FeatureEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is a network, as there is not where a layer diverged."""
         return hasattr(self, "network_")
+
+    def to_torch(self) -> nn.Sequential:
+        """From rows of units, ``preparation_.prepare(X)``, to what :meth:`predict_proba` gives."""
+        validation.check_is_fitted(self)
+        return with_output(self.network_, "softmax", nn.Softmax(dim=1))
 
     @property
     def _n_features_out(self) -> int:

@@ -30,6 +30,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from layerwise.energy import RBM
+from layerwise.energy.class_rbm import classes_of
 from layerwise.energy.directed_stack import DirectedStack
 from layerwise.errors import OptionError
 from layerwise.networks import glorot, sigmoid_stack
@@ -37,7 +39,7 @@ from layerwise.randomness import RandomStream
 from layerwise.units import CategoricalUnits, MixedUnits, UnitKind
 from layerwise.units.quadratic import QuadraticUnits
 
-__all__ = ["random_stack", "unroll", "unroll_autoencoder", "unroll_regressor", "upward_pass"]
+__all__ = ["random_stack", "unroll", "unroll_autoencoder", "unroll_class_rbm", "unroll_regressor", "upward_pass"]
 
 
 def upward_pass(net: DirectedStack) -> nn.Sequential:
@@ -104,6 +106,34 @@ def unroll_autoencoder(net: DirectedStack) -> nn.Sequential:
     """
     encoder, decoder = nn.Sequential(*_modules(_upward(net))), nn.Sequential(*_modules(_downward(net)))
     return nn.Sequential(OrderedDict(encoder=encoder, decoder=decoder))
+
+
+@torch.no_grad()
+def unroll_class_rbm(rbm: RBM) -> nn.Sequential:
+    r"""What :func:`~layerwise.energy.class_rbm.class_log_probabilities` says, as probabilities, by a network.
+
+    .. math:: p(k \mid x) \propto \exp\Big(d_k + \sum_j \log(1 + e^{(x^\top W + U_k + b)_j})\Big)
+
+    A hidden unit's field by class, softplus, sums by class and softmax: for Bernoulli hidden units, the probabilities
+    themselves.
+
+    Raises
+    ------
+    OptionError
+        The machine has no label units, or hidden units of another kind.
+    """
+    if rbm.hidden.name != "bernoulli":
+        rule = "cannot be summed away by modules of torch"
+        raise OptionError("hidden", rbm.hidden.name, rule, "take 'bernoulli', or classify by the machine itself")
+    classes, hidden = classes_of(rbm), rbm.hidden.size
+    if not classes:
+        raise OptionError("rbm", rbm.visible.name, "must have label units", "make the machine with class_rbm")
+    features = rbm.visible.size - classes
+    fields = _linear(
+        rbm.weights[:features].repeat(1, classes), (rbm.weights[features:] + rbm.hidden.bias).flatten(), rbm.weights
+    )
+    sums = torch.eye(classes, dtype=rbm.weights.dtype).repeat_interleave(hidden, dim=0)
+    return nn.Sequential(fields, nn.Softplus(), _linear(sums, rbm.visible.bias[features:], rbm.weights), nn.Softmax(1))
 
 
 def random_stack(sizes: tuple[int, ...], classes: int, random: RandomStream) -> nn.Sequential:
