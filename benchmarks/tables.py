@@ -18,6 +18,8 @@ from pathlib import Path
 
 import environment
 
+from layerwise.runs.numerals import with_minus
+
 ROOT = environment.FOLDER.parent
 MARKER = re.compile(r"^[ \t]*<!-- benchmark:(?P<name>\w+) -->[ \t]*$")
 END = re.compile(r"^[ \t]*<!-- end -->[ \t]*$")
@@ -68,7 +70,7 @@ def _table(name: str, line: int) -> str:
     except FileNotFoundError:
         remedy = f"run python benchmarks/{name}.py"
         raise PageError(f"line {line}: benchmark:{name} has no results/{name}.json: {remedy}") from None
-    return importlib.import_module(name).table(result)
+    return with_minus(importlib.import_module(name).table(result))
 
 
 def main() -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from scipy.stats import chi2
 from torch import Tensor
 
-from layerwise.energy import RBM, gibbs
+from layerwise.energy import RBM, exact_sample, gibbs
 from layerwise.errors import OptionError
 from layerwise.randomness import RandomStream
+from layerwise.units import UnitKind
 
 SIGMAS = 5.0
 """So many of its own standard errors may a statistic lie from what it must be: by chance once in 2 million."""
@@ -56,6 +58,22 @@ def test_the_joint_distribution_is_invariant(
     start = states(4)[chosen(p.sum(1), CHAINS)]
     v, h = gibbs(rbm, start, steps, RandomStream(1))
     assert chi_square(v, h, p) < 1
+
+
+EXACTLY_DRAWN = sorted(set(UnitKind.kinds) - {"noisy_rectified"})
+
+
+@pytest.mark.parametrize("hidden", EXACTLY_DRAWN)
+@pytest.mark.parametrize("visible", EXACTLY_DRAWN)
+def test_every_pair_of_kinds_keeps_its_joint_distribution(
+    visible: str, hidden: str, machine: MakeRBM, table: Callable[[RBM], Any]
+) -> None:
+    rbm, chains = machine(visible, hidden), 3000
+    if {visible, hidden} & {"bernoulli", "categorical", "spin"}:
+        start, steps = exact_sample(rbm, chains, RandomStream(1))[0], 2
+    else:  # neither side can be counted: couplings are weak, and chains forget their start in a few steps
+        start, steps = torch.zeros(chains, rbm.visible.size).to(rbm.weights), 30
+    table(rbm).assert_drawn(*gibbs(rbm, start, steps, RandomStream(2)))
 
 
 def test_chains_that_start_elsewhere_come_to_it(make_rbm: MakeRBM, states: States, joint: Joint) -> None:

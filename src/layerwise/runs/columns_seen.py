@@ -13,6 +13,7 @@ from torch import Tensor
 
 from layerwise.runs.machine_findings import ColumnMarginal
 from layerwise.runs.model import Model
+from layerwise.runs.numerals import with_minus
 
 __all__ = ["SeenColumn", "columns_seen", "marginal"]
 
@@ -88,6 +89,8 @@ def marginal(data: SeenColumn, samples: SeenColumn) -> ColumnMarginal:
     rest = len(distinct) > len(kept) or any(value not in distinct for value in theirs)
     shares = [_shares(values, kept, rest) for values in (ours, theirs)]
     places = tuple(f"{value:g}" if isinstance(value, float) else str(value) for value in kept)
+    if numbers:
+        places = tuple(with_minus(place) for place in places)
     return ColumnMarginal(data.name, data.kind, (*places, "other") if rest else places, *shares)
 
 

@@ -22,6 +22,7 @@ from layerwise.runs.filling import fill
 from layerwise.runs.findings import Findings
 from layerwise.runs.machine_findings import Chains, ColumnMarginal, FilledCell, Filling, Forgetting
 from layerwise.runs.model import Model
+from layerwise.runs.numerals import with_minus
 from layerwise.training.single_machine import filled
 
 __all__ = ["as_seen", "first_filters", "unit_names", "with_chains"]
@@ -162,7 +163,9 @@ def _cells(model: Model, rows: Tensor, hidden: Tensor, back: Tensor) -> Iterator
 
 def _text(column: SeenColumn, row: int) -> str:
     value = column.values[row]
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return with_minus(f"{value:.4g}")
+    return with_minus(str(value)) if isinstance(value, int) else str(value)
 
 
 def _lower_half(rows: Tensor, model: Model) -> Tensor:

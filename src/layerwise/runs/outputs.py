@@ -149,8 +149,8 @@ def write_samples(
     if model.code is not None:
         table: Any = model.code.restore(model.preparation.restore(samples))
         if classes is not None:
-            codes: list[int] = classes.tolist()
-            table = table.append_column(target or "class", [[model.classes[code] for code in codes]])
+            names = [model.classes[int(code)] for code in classes]
+            table = table.append_column(target or "class", [names])
         write_table(path, table)
         return
     raw = model.preparation.restore(samples).astype(np.float32)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from layerwise.runs.findings import Findings
 from layerwise.runs.measured import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, Score
+from layerwise.runs.numerals import with_minus
 from layerwise.runs.verdict import verdict
 
 __all__ = ["render"]
@@ -94,7 +95,7 @@ def number(value: float) -> str:
     size = abs(value)
     decimals = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
     text = f"{value:,.{decimals}f}"
-    return text.replace("-", "−") if float(f"{value:.{decimals}f}") else text.lstrip("-")
+    return with_minus(text) if float(f"{value:.{decimals}f}") else text.lstrip("-")
 
 
 def percent(share: float) -> str:
@@ -105,7 +106,7 @@ def percent(share: float) -> str:
 def signed(share: float) -> str:
     """A difference of shares in points, with its sign."""
     text = f"{100 * share:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+    return "0.0" if text in ("+0.0", "-0.0") else with_minus(text)
 
 
 def unbroken(sentence: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from layerwise.runs.findings import Findings
 from layerwise.runs.measured import LikelihoodFinding
+from layerwise.runs.numerals import with_minus
 from layerwise.runs.verdict import LARGEST_GAP, apart_line
 
 __all__ = ["Likelihood", "LikelihoodLine", "likelihood", "nats"]
@@ -52,7 +53,7 @@ def nats(value: float, sign: bool = False) -> str:
     ('−27.01', '0.00', '+2.32')
     """
     text = f"{value:+,.2f}" if sign else f"{value:,.2f}"
-    return text.lstrip("+-") if not float(f"{value:.2f}") else text.replace("-", "−")
+    return text.lstrip("+-") if not float(f"{value:.2f}") else with_minus(text)
 
 
 def likelihood(findings: Findings) -> Likelihood | None:

@@ -6,6 +6,7 @@ import math
 
 from layerwise.runs.findings import Findings
 from layerwise.runs.measured import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING
+from layerwise.runs.numerals import with_minus
 
 __all__ = ["LARGEST_GAP", "apart_line", "points", "verdict"]
 
@@ -66,10 +67,10 @@ def _density(findings: Findings) -> str:
     gained = mean - sum(found.independent for found in findings.likelihoods) / len(means)
     beside = f"{abs(gained):.2f} nats {'more' if gained >= 0 else 'less'} than independent columns do"
     if first.method == "exact":
-        told = f"{mean:.2f} nats (exact)"
+        told = with_minus(f"{mean:.2f} nats (exact)")
     else:
         low, high = sorted((first.lower, first.upper))  # within their noise the two sides may have crossed
-        told = f"{mean:.2f} nats, between {low:.2f} and {high:.2f} by annealing in both directions"
+        told = with_minus(f"{mean:.2f} nats, between {low:.2f} and {high:.2f} by annealing in both directions")
     sentence += f"It gives a test row a log-likelihood of {told}, {beside}."
     if first.apart > LARGEST_GAP:
         sentence += f" {apart_line(first.lower, first.upper)}."
