@@ -179,11 +179,12 @@ def table(result: dict[str, Any]) -> str:
             spread = f" ± {statistics.stdev(nats):.1f}" if len(nats) > 1 else ""
             told = f"{statistics.mean(nats):.1f}{spread}" if share == MISSING[0] else ""
             lines.append(f"| {name} | {share:.0%} | " + " | ".join(cells) + f" | {told} |")
-    note = (
-        "Error over that of mean/mode (1.00): the smaller, the better; "
-        f"{len(next(iter(result['tables'].values()))['divisions'])} divisions. "
-        f"{environment.signature(result['machine'])}."
-    )
+    taken: dict[str, list[str]] = {}
+    for name, job in result["tables"].items():
+        taken.setdefault(environment.signature(job["machine"]), []).append(name)
+    where = " ".join(f"{', '.join(names)}: {machine}." for machine, names in taken.items())
+    divisions = len(next(iter(result["tables"].values()))["divisions"])
+    note = f"Error over that of mean/mode (1.00): the smaller, the better; {divisions} divisions. {where}"
     return "\n".join([*lines, "", note])
 
 
