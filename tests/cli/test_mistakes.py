@@ -47,7 +47,7 @@ def test_a_network_does_not_take_letters_for_numbers(layerwise: Command) -> None
         ("train --repeats 0", "--repeats = 0: must be at least 1"),
         ("train --device tpu", "--device = 'tpu': must be one of 'auto', 'cpu', 'cuda'"),
         ("train --visible round", "--visible = 'round': must be one of 'auto', 'bernoulli'"),
-        ("train --visible spin", "--visible = 'spin': must be 'bernoulli' or 'gaussian'"),
+        ("train --visible spin", "--visible = 'spin': must be 'bernoulli' or 'gaussian'; or give --model rbm, which"),
         ("train --model dbm", "--model = 'dbm': must be one of 'dbn', 'rbm', 'class-rbm'"),
         ("train --model rbm --hidden 5,4", "--hidden = [5, 4]: must be one size: this machine has one hidden layer"),
         ("train --model rbm --hidden 0", "--hidden = 0: the layer must have at least 1 unit"),

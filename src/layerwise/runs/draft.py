@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -199,6 +199,9 @@ class Draft:
             rule = f"must be a list of whole numbers, such as {example}"
         elif first["type"] in ("model_type", "model_attributes_type", "dict_type"):
             rule = f"must be a table, [{place[-1]}] with keys of its own"
+        elif first["type"] == "literal_error":
+            others = [name for name, table in PLAN_TABLES.items() if _takes(table, place[-1], received)]
+            return OptionError(what, received, rule, f"or give --model {others[0]}, which takes it" if others else "")
         return OptionError(what, received, rule)
 
     def _name(self, place: tuple[str, ...]) -> str:
@@ -228,6 +231,12 @@ def _key_of(cause: OptionError, table: Mapping[str, Any], model: str) -> str:
 def _known(place: tuple[str, ...], model: str) -> list[str]:
     tables: dict[str, type[BaseModel]] = {"data": DataTable, "training": PLAN_TABLES[model], "run": RunTable}
     return list((tables[place[0]] if place and place[0] in tables else Recipe).model_fields)
+
+
+def _takes(table: type[BaseModel], key: str, word: object) -> bool:
+    """Whether one of the words that a key may hold is this."""
+    entry = table.model_fields.get(key)
+    return entry is not None and word in get_args(entry.annotation)
 
 
 def _cuda() -> bool:
