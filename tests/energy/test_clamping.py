@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -49,7 +51,7 @@ def test_no_kind_escapes() -> None:
     assert set(UnitKind.kinds) == set(VISIBLE)
 
 
-def machine(kind: str, hidden: int = 3, scale: float = 0.7) -> RBM:
+def layers_of(kind: str, hidden: int = 3, scale: float = 0.7) -> RBM:
     rbm = RBM(VISIBLE[kind](), BernoulliUnits(hidden))
     generator = torch.Generator().manual_seed(0)
     for name, parameter in rbm.named_parameters():
@@ -107,7 +109,7 @@ def a_row(rbm: RBM) -> Tensor:
 
 @every_exact_kind
 def test_the_distribution_given_the_known_units_is_invariant(kind: str) -> None:
-    rbm, n = machine(kind), 20_000
+    rbm, n = layers_of(kind), 20_000
     row, known = a_row(rbm), known_half(kind)
     h, p = hidden_given(rbm, row, known)
     # Chains start at p(h | known), exactly, and v from h: the joint distribution given the known units.
@@ -124,9 +126,27 @@ def test_the_distribution_given_the_known_units_is_invariant(kind: str) -> None:
     assert bool(((v.double().mean(0) - mean).abs() <= error + 1e-6)[~known].all())
 
 
+@pytest.mark.parametrize("hidden", sorted(set(VISIBLE) - {"noisy_rectified"}))
+@every_exact_kind
+def test_every_pair_of_kinds_comes_to_its_distribution_given_a_site(
+    kind: str, hidden: str, machine: Callable[..., RBM], table: Callable[[RBM], Any]
+) -> None:
+    rbm, chains = machine(kind, hidden), 3000
+    joint = table(rbm)
+    site = slice(2 if kind == "categorical" else 1)
+    value = joint.v[joint.p.sum(1).argmax(), site]
+    same = (joint.v[:, site] == value).all(1)
+    start = rbm.visible.sample(rbm.visible.bias.expand(chains, -1).contiguous(), RandomStream(1))
+    start[:, site] = value
+    known = torch.zeros_like(start, dtype=torch.bool)
+    known[:, site] = True
+    v, h = clamped_gibbs(rbm, start, known, 30, RandomStream(2))
+    replace(joint, v=joint.v[same], log_weight=joint.log_weight[same]).assert_drawn(v, h)
+
+
 @every_exact_kind
 def test_what_is_imputed_is_the_conditional_mean(kind: str) -> None:
-    rbm, copies = machine(kind), 400
+    rbm, copies = layers_of(kind), 400
     row, known = a_row(rbm), known_half(kind)
     h, p = hidden_given(rbm, row, known)
     expected = p @ rbm.visible.mean(rbm.field_of_visible(h.float())).double()
@@ -140,14 +160,14 @@ def test_what_is_imputed_is_the_conditional_mean(kind: str) -> None:
 
 @every_kind
 def test_where_nothing_is_missing_nothing_is_filled(kind: str) -> None:
-    rbm = machine(kind)
+    rbm = layers_of(kind)
     rows = rbm.visible.sample(torch.zeros(5, rbm.visible.size), RandomStream(0))
     assert torch.equal(impute(rbm, rows, RandomStream(0), steps=2, burn_in=0, chains=1), rows)
 
 
 @every_exact_kind
 def test_rows_that_miss_all_get_the_mean_of_the_machine(kind: str) -> None:
-    rbm = machine(kind)
+    rbm = layers_of(kind)
     nothing = torch.zeros(rbm.visible.size, dtype=torch.bool)
     h, p = hidden_given(rbm, a_row(rbm), nothing)
     expected = p @ rbm.visible.mean(rbm.field_of_visible(h.float())).double()
@@ -158,7 +178,7 @@ def test_rows_that_miss_all_get_the_mean_of_the_machine(kind: str) -> None:
 
 @every_kind
 def test_rows_may_be_filled_in_parts(kind: str) -> None:
-    rbm = machine(kind)
+    rbm = layers_of(kind)
     rows = rbm.visible.sample(torch.zeros(9, rbm.visible.size), RandomStream(0))
     holed = torch.where(known_half(kind), rows, NAN)
     known = ~holed.isnan()
@@ -175,7 +195,7 @@ def test_rows_may_be_filled_in_parts(kind: str) -> None:
 
 
 def test_a_site_is_known_or_missing_as_a_whole() -> None:
-    rbm = machine("categorical")
+    rbm = layers_of("categorical")
     v = torch.tensor([[1.0, 0, 0, 1, 0], [1, 0, NAN, 1, 0]])
     with pytest.raises(DataError, match=r"row 1, columns 2 to 4 = '2 of 3 known': the units of one categorical site"):
         impute(rbm, v, RandomStream(0))
@@ -186,9 +206,9 @@ def test_a_site_is_known_or_missing_as_a_whole() -> None:
 @pytest.mark.parametrize(("name", "value"), [("steps", 0), ("burn_in", -1), ("chains", 0)])
 def test_an_option_out_of_its_range_is_refused(name: str, value: int) -> None:
     with pytest.raises(OptionError, match=f"{name} = {value}: must be at least"):
-        impute(machine("bernoulli"), torch.zeros(1, 4), RandomStream(0), **{name: value})
+        impute(layers_of("bernoulli"), torch.zeros(1, 4), RandomStream(0), **{name: value})
 
 
 def test_no_step_is_refused() -> None:
     with pytest.raises(OptionError, match="steps = 0: must be at least 1"):
-        clamped_gibbs(machine("spin"), torch.ones(1, 4), torch.ones(1, 4, dtype=torch.bool), 0, RandomStream(0))
+        clamped_gibbs(layers_of("spin"), torch.ones(1, 4), torch.ones(1, 4, dtype=torch.bool), 0, RandomStream(0))
