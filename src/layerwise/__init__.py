@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from layerwise.estimators import BernoulliRBM as BernoulliRBM
     from layerwise.estimators import ClassRBM as ClassRBM
     from layerwise.estimators import DBNClassifier as DBNClassifier
+    from layerwise.estimators import DBNRegressor as DBNRegressor
     from layerwise.estimators import GaussianRBM as GaussianRBM
     from layerwise.estimators import MLPClassifier as MLPClassifier
     from layerwise.estimators import MLPRegressor as MLPRegressor
@@ -31,6 +32,7 @@ __all__ = [
     "BernoulliRBM",
     "ClassRBM",
     "DBNClassifier",
+    "DBNRegressor",
     "GaussianRBM",
     "MLPClassifier",
     "MLPRegressor",

@@ -32,7 +32,20 @@ QUICK: dict[str, dict[str, Any]] = {
     "DBN": {"hidden": (6, 4), "epochs": 3},
     "MLPClassifier": {"max_iter": 50, "learning_rate_init": 0.01},
     "MLPRegressor": {"max_iter": 50, "learning_rate_init": 0.01},
-    "DBNClassifier": {"hidden": (32,), "epochs": 5, "fine_tune_epochs": 30, "fine_tune_learning_rate": 0.01},
+    "DBNClassifier": {
+        "hidden": (16,),
+        "epochs": 2,
+        "fine_tune_epochs": 15,
+        "batch_size": 20,
+        "fine_tune_learning_rate": 0.03,
+    },
+    "DBNRegressor": {
+        "hidden": (16,),
+        "epochs": 2,
+        "fine_tune_epochs": 15,
+        "batch_size": 20,
+        "fine_tune_learning_rate": 0.03,
+    },
 }
 
 RANDOM_BITS = "the bit that is flipped depends on the row's place, as in scikit-learn's own BernoulliRBM"
@@ -48,6 +61,8 @@ EXPECTED_FAILURES = {
     "StackedAutoencoderClassifier": WEIGHTS,
     "Perceptron": dict.fromkeys(WEIGHTS, STEPS),
     "DBN": WEIGHTS,
+    "DBNClassifier": WEIGHTS,
+    "DBNRegressor": WEIGHTS,
     "RBM": WEIGHTS,
     "ClassRBM": WEIGHTS,
     "GaussianRBM": WEIGHTS,

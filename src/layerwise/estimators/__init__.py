@@ -7,6 +7,7 @@ from layerwise.estimators.bernoulli_rbm import BernoulliRBM
 from layerwise.estimators.class_rbm import ClassRBM
 from layerwise.estimators.dbn import DBN
 from layerwise.estimators.dbn_classifier import DBNClassifier
+from layerwise.estimators.dbn_regressor import DBNRegressor
 from layerwise.estimators.gaussian_rbm import GaussianRBM
 from layerwise.estimators.mlp_classifier import MLPClassifier
 from layerwise.estimators.mlp_regressor import MLPRegressor
@@ -23,6 +24,7 @@ __all__ = [
     "BernoulliRBM",
     "ClassRBM",
     "DBNClassifier",
+    "DBNRegressor",
     "GaussianRBM",
     "MLPClassifier",
     "MLPRegressor",

@@ -2,49 +2,26 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn import metrics
-from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags, validation
-from torch import Tensor, nn
+from sklearn.base import ClassifierMixin
+from sklearn.utils import validation
+from torch import nn
 
-from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
-from layerwise.data.suitable import suitable_units
-from layerwise.data.values import Values
-from layerwise.estimators.conversion import checked_rows, float_type, parts, result_type, stream_from, training_device
-from layerwise.estimators.estimator import Estimator
-from layerwise.estimators.labels import encode_classes, known_labels
-from layerwise.estimators.learning_curves import LearningCurves
-from layerwise.estimators.lessons import lessons_from
-from layerwise.estimators.options import (
-    Choice,
-    Number,
-    Seed,
-    Sizes,
-    Whole,
-    choice,
-    layer_sizes,
-    number,
-    verbosity,
-    whole_number,
-)
+from layerwise.errors import DataError
+from layerwise.estimators.conversion import checked_rows, stream_from
+from layerwise.estimators.fine_tuned_dbn import FineTunedDBN
+from layerwise.estimators.labels import accuracy, encode_classes
 from layerwise.estimators.plain_networks import with_output
-from layerwise.training.course import Course
-from layerwise.training.memory import enough_memory
-from layerwise.training.plan import Plan
+from layerwise.estimators.unit_rows import checked_weights
 
 __all__ = ["DBNClassifier"]
 
 
-class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, Estimator):
+class DBNClassifier(ClassifierMixin, FineTunedDBN):
     r"""Deep belief network: layers learned from all rows without labels, then a classifier learned from the labelled.
 
     Each layer is a restricted Boltzmann machine that learns the code of the layer below [1]_. The stack becomes a
@@ -111,6 +88,7 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
     See Also
     --------
     BernoulliRBM : One layer.
+    DBNRegressor : For numbers.
 
     References
     ----------
@@ -135,44 +113,7 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
     (5, 64)
     """
 
-    def __init__(
-        self,
-        hidden: Sizes = (256, 256),
-        *,
-        visible: Choice = "auto",
-        method: Choice = "cd",
-        gibbs_steps: Whole = 1,
-        epochs: Whole = 20,
-        batch_size: Whole = 10,
-        learning_rate: Number = 0.1,
-        momentum: Number = 0.5,
-        weight_decay: Number = 0.0002,
-        fine_tune_epochs: Whole = 100,
-        fine_tune_learning_rate: Number = 0.01,
-        fine_tune_weight_decay: Number = 0.0,
-        dropout: Number = 0.2,
-        device: Choice = "auto",
-        random_state: Seed = None,
-        verbose: Whole = 0,
-    ) -> None:
-        self.hidden = hidden
-        self.visible = visible
-        self.method = method
-        self.gibbs_steps = gibbs_steps
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.weight_decay = weight_decay
-        self.fine_tune_epochs = fine_tune_epochs
-        self.fine_tune_learning_rate = fine_tune_learning_rate
-        self.fine_tune_weight_decay = fine_tune_weight_decay
-        self.dropout = dropout
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
-
-    def fit(self, X: object, y: object = None) -> DBNClassifier:
+    def fit(self, X: object, y: object = None, sample_weight: object = None) -> DBNClassifier:
         """Learn the layers from all rows, then the classes from those that have a label.
 
         Parameters
@@ -183,6 +124,8 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
             Labels: numbers, texts or booleans. A row without label holds -1, as in ``sklearn.semi_supervised``; among
             texts -1 may also be ``"-1"`` or the empty text, and among Python objects and in a data frame's column
             ``None``, NaN or NA.
+        sample_weight : array-like of shape (n_samples,), optional
+            How much each row counts beside the others; zero leaves it out.
 
         Returns
         -------
@@ -199,27 +142,24 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
             The parameters left the finite numbers. If it was in fine-tuning, the layers and the last good network are
             kept in the estimator.
         """
-        plan, device, verbose = self._plan(), training_device(self.device), verbosity("verbose", self.verbose)
+        plan = self._plan()  # refused before anything is read
         values = checked_rows(self, X, reset=True)
         classes, codes = encode_classes(y, int(values.shape[0]))
+        weights = checked_weights(sample_weight, len(codes))
+        if weights is not None and not weights[codes >= 0].any():
+            rule = "leaves no row to learn from: none with a label counts"
+            raise DataError("sample_weight", "zero for each row with a label", rule)
         rows = Rows(values, codes, tuple(str(name) for name in classes.tolist()))
-        if self.visible == "auto":
-            plan = replace(plan, visible=suitable_units(rows))
-        random = stream_from(self.random_state)
-        preparation = Preparation.fit(rows, plan.visible)
-        curves = LearningCurves(verbose > 0)
-        with enough_memory({"hidden": self.hidden, "batch_size": self.batch_size}, "give smaller ones"):
-            lessons = lessons_from(rows, preparation, plan.batch_size, random, device)
-            course = Course(plan, lessons, random.child("course"))
+        with self._enough_memory():
+            lesson = self._begun(plan, rows, weights, stream_from(self.random_state))
+            course = lesson.course
             try:
-                course.advance(curves)
+                course.advance(lesson.curves)
             finally:
                 network = course.network or course.last_good()
                 if network is not None:
-                    self.classes_, self.preparation_ = classes, preparation
-                    self.net_, self.network_ = course.net.cpu(), network.cpu().eval()
-                    self.network_.zero_grad(set_to_none=True)
-                    self.learning_curves_, self.gradient_flow_ = curves.measured, curves.flows
+                    self.classes_, self.gradient_flow_ = classes, lesson.curves.flows
+                    self._keep(lesson, network)
         return self
 
     def predict_proba(self, X: object) -> npt.NDArray[Any]:
@@ -273,109 +213,9 @@ class DBNClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifie
         DataError, ValueError
             No row has a label, or rows and labels do not fit.
         """
-        predicted = self.predict(X)
-        present, known = known_labels(y, len(predicted))
-        weights = None if sample_weight is None else np.asarray(sample_weight)[present]
-        return float(cast(Any, metrics).accuracy_score(known, predicted[present], sample_weight=weights))
-
-    def transform(self, X: object) -> npt.NDArray[Any]:
-        """Top layer's code as it was learned without labels: the belief network's means, layer by layer.
-
-        Parameters
-        ----------
-        X : array-like or sparse of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, size of the top layer)
-            From 0 to 1; float64 where ``X`` is float64, float32 otherwise.
-        """
-        validation.check_is_fitted(self)
-        values = checked_rows(self, X, reset=False)
-        return self._carried(values, self._n_features_out, self.net_, lambda net, v: net.up(v))
-
-    def sample(
-        self, n_samples: Whole = 1, *, steps: Whole = 1000, random_state: Seed = None
-    ) -> npt.NDArray[np.float64]:
-        """Draw rows from the belief network: Gibbs steps in its top machine, then one pass down.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows.
-        steps : int, default=1000
-            Gibbs steps, from noise.
-        random_state : int, RandomState or None, default=None
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features), float64
-            In the units of the rows given to :meth:`fit`: of binary units the mean given the layer above, of Gaussian
-            units a draw.
-        """
-        validation.check_is_fitted(self)
-        count = whole_number("n_samples", n_samples, least=1)
-        random, steps = stream_from(random_state), whole_number("steps", steps, least=1)
-        with torch.no_grad(), enough_memory({"n_samples": count}, "draw fewer rows at a time"):
-            return self.preparation_.restore(self.net_.sample(count, random, steps))
-
-    def __sklearn_is_fitted__(self) -> bool:
-        """Whether there is a network, as there is not where a layer diverged."""
-        return hasattr(self, "network_")
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = cast(Tags, super().__sklearn_tags__())
-        tags.input_tags.sparse = True
-        assert tags.transformer_tags is not None
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
+        return accuracy(self.predict(X), y, sample_weight)
 
     def to_torch(self) -> nn.Sequential:
         """From rows of units, ``preparation_.prepare(X)``, to what :meth:`predict_proba` gives."""
         validation.check_is_fitted(self)
         return with_output(self.network_, "softmax", nn.Softmax(dim=1))
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.net_.sizes[-1]
-
-    def _plan(self) -> Plan:
-        visible = choice("visible", self.visible, "auto", "bernoulli", "gaussian")
-        return Plan(
-            hidden=layer_sizes("hidden", self.hidden),
-            visible=cast(Any, "bernoulli" if visible == "auto" else visible),
-            method=cast(Any, choice("method", self.method, "cd", "pcd")),
-            gibbs_steps=whole_number("gibbs_steps", self.gibbs_steps, least=1, remedy=_start_with(1)),
-            epochs=whole_number("epochs", self.epochs, least=0, remedy=_start_with(20)),
-            batch_size=whole_number("batch_size", self.batch_size, least=1, remedy=_start_with(10)),
-            learning_rate=number("learning_rate", self.learning_rate, above=0.0, remedy=_start_with(0.1)),
-            momentum=number("momentum", self.momentum, least=0.0, below=1.0, remedy=_start_with(0.5)),
-            weight_decay=number("weight_decay", self.weight_decay, least=0.0, remedy=_start_with(0.0002)),
-            # Without fine-tuning there would be no classifier.
-            fine_tune_epochs=whole_number("fine_tune_epochs", self.fine_tune_epochs, least=1, remedy=_start_with(100)),
-            fine_tune_learning_rate=number(
-                "fine_tune_learning_rate", self.fine_tune_learning_rate, above=0.0, remedy=_start_with(0.01)
-            ),
-            fine_tune_weight_decay=number(
-                "fine_tune_weight_decay", self.fine_tune_weight_decay, least=0.0, remedy=_start_with(0)
-            ),
-            dropout=number("dropout", self.dropout, least=0.0, below=1.0, remedy=_start_with(0)),
-        )
-
-    def _carried(
-        self, values: Values, width: int, module: nn.Module, carry: Callable[[Any, Tensor], Tensor]
-    ) -> npt.NDArray[Any]:
-        """Prepared rows carried through a module, part by part and in the precision that answers to the rows."""
-        result = np.empty((int(values.shape[0]), width), result_type(values))
-        dtype = float_type(values)
-        if dtype == torch.float64:
-            # In float32 a row's result would depend, in its last digits, on the rows that it comes with.
-            module = copy.deepcopy(module).to(dtype)
-        with torch.no_grad():
-            for part in parts(values):
-                result[part] = carry(module, self.preparation_.prepare(values[part]).to(dtype)).numpy()
-        return result
-
-
-def _start_with(value: int | float) -> str:
-    return f"start with {value:g}"

@@ -18,7 +18,7 @@ from layerwise.randomness import RandomStream
 from layerwise.training.gradient_descent import DescentState, GradientDescent
 from layerwise.training.network_epochs import Descended, EpochInfo, Score, descend, finished
 
-__all__ = ["LearnedNetwork", "divided", "learn_network", "on_the_cpu"]
+__all__ = ["LearnedNetwork", "Teller", "divided", "learn_network", "on_the_cpu"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def learn_network(
         seen=seen,
         unseen=unseen,
         patience=None if unseen is None else options.patience,
-        tell=_Teller(name) if options.verbose else None,
+        tell=Teller(name) if options.verbose else None,
         keep=lambda good: keep(learned(good)),
         name=name,
     )
@@ -115,7 +115,7 @@ def divided(lesson: Lesson, options: DescentOptions, random: RandomStream) -> tu
     return lesson.select(order[count:]), lesson.select(order[:count])
 
 
-class _Teller:
+class Teller:
     """Prints what was measured: what ``verbose`` asks for."""
 
     def __init__(self, name: str) -> None:

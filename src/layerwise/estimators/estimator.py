@@ -1,4 +1,4 @@
-"""What every estimator of layerwise shares beside scikit-learn's contract: it can be saved, and handed to torch."""
+"""What every estimator shares beside scikit-learn's contract: it can be saved, handed to torch, asked about tensors."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 from layerwise.estimators import saving
+from layerwise.estimators.tensors import TensorsInAndOut
 from layerwise.training.onnx_export import to_onnx
 
 __all__ = ["Estimator"]
 
 
-class Estimator(BaseEstimator):
-    """One that can be saved and handed to torch."""
+class Estimator(TensorsInAndOut, BaseEstimator):
+    """One that can be saved and handed to torch, and asked about tensors."""
 
     @abstractmethod
     def to_torch(self) -> nn.Sequential:

@@ -21,11 +21,14 @@ class LearningCurves:
 
     Parameters
     ----------
+    name : str
+        How lines call the estimator.
     verbose : bool
     measured : dict of str to list
         By the stage's title, in the order of the epochs.
     """
 
+    name: str
     verbose: bool
     measured: dict[str, list[Info]] = field(default_factory=dict[str, list[Info]])
     flows: list[GradientFlowInfo] = field(default_factory=list[GradientFlowInfo])
@@ -53,7 +56,7 @@ class LearningCurves:
         elif isinstance(info, TuningInfo):
             what = f"loss = {info.loss:.3f}, accuracy = {info.accuracy:.3f}"
         end = time.perf_counter()
-        line = f"[DBNClassifier] {stage.title}, epoch {epoch + 1}, {what}, time = {end - self.begin:.2f}s"
+        line = f"[{self.name}] {stage.title}, epoch {epoch + 1}, {what}, time = {end - self.begin:.2f}s"
         print(line)  # noqa: T201  # this is what verbose asks for
         self.begin = end
 

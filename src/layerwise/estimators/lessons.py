@@ -2,52 +2,73 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
 import torch
 
+from layerwise.data.classes import UNLABELLED
 from layerwise.data.minibatches import Minibatches
 from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
 from layerwise.randomness import RandomStream
 from layerwise.training.lessons import Lessons
 
-__all__ = ["lessons_from"]
+__all__ = ["lessons_from", "measured"]
 
 MEASURED = 1000
 """Training rows that measurements are taken on."""
 
 
 def lessons_from(
-    rows: Rows, preparation: Preparation, batch_size: int, random: RandomStream, device: torch.device
+    rows: Rows,
+    preparation: Preparation,
+    batch_size: int,
+    random: RandomStream,
+    device: torch.device,
+    weights: npt.NDArray[np.float64] | None = None,
 ) -> Lessons:
     """All rows for the layers, the labelled ones for the classifier, some of both for measurements.
 
     Parameters
     ----------
     rows : Rows
-        With labels, some of which may be missing.
+        With labels, some of which may be missing; or without any, for the layers alone.
     preparation : Preparation
     batch_size : int
     random : RandomStream
         Its children decide the order of the rows and which are measured.
     device : torch.device
+    weights : ndarray of shape (rows,), optional
+        What each row counts.
     """
-    labelled = rows if rows.n_labelled == len(rows) else rows.labelled()
 
-    def batches(of: Rows, name: str) -> Minibatches:
-        return Minibatches(of, preparation, batch_size, random.child(name), device=device)
+    def batches(of: Rows, counts: npt.NDArray[np.float64] | None, name: str) -> Minibatches:
+        told = None if counts is None else torch.from_numpy(counts)
+        return Minibatches(of, preparation, batch_size, random.child(name), device=device, weights=told)
 
-    def some(of: Rows, name: str) -> Rows:
-        return of.select(random.child(name).permutation(len(of))[:MEASURED].sort().values.numpy())
-
-    sample, labelled_sample = some(rows, "measured rows"), some(labelled, "measured labels")
-    assert labelled_sample.labels is not None
-    return Lessons(
-        rows=batches(rows, "rows"),
-        labelled=batches(labelled, "labelled rows"),
+    sample = rows.select(measured(len(rows), random.child("measured rows")))
+    lessons = Lessons(
+        rows=batches(rows, weights, "rows"),
+        labelled=None,
         classes=len(rows.classes),
         sample=preparation.prepare(sample.values).to(device),
-        labelled_sample=(
-            preparation.prepare(labelled_sample.values).to(device),
-            torch.from_numpy(labelled_sample.labels).to(device),
-        ),
     )
+    if rows.labels is None:
+        return lessons
+    labelled = rows
+    if rows.n_labelled < len(rows):
+        labelled, weights = rows.labelled(), None if weights is None else weights[rows.labels != UNLABELLED]
+    some = labelled.select(measured(len(labelled), random.child("measured labels")))
+    assert some.labels is not None
+    return replace(
+        lessons,
+        labelled=batches(labelled, weights, "labelled rows"),
+        labelled_sample=(preparation.prepare(some.values).to(device), torch.from_numpy(some.labels).to(device)),
+    )
+
+
+def measured(count: int, random: RandomStream) -> npt.NDArray[np.int64]:
+    """Places of the rows, of so many, that measurements are taken on."""
+    return random.permutation(count)[:MEASURED].sort().values.numpy()

@@ -99,7 +99,7 @@ def by_minibatches(
         _put(network.cpu(), pace.kept)
         raise
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", UserWarning, stacklevel=4)
+        warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
     last = _moved(pace.last or state, torch.device("cpu"))
     used = finished(last)
     if pace.judge is not None:
@@ -154,7 +154,7 @@ def warn_unfinished(estimator: Any, found: Minimum | None) -> None:
             f"lbfgs failed to converge after {found.iterations} iteration(s): {found.message}\n"
             "Increase max_iter or max_fun, or scale the columns."
         )
-    warnings.warn(said, ConvergenceWarning, stacklevel=4)
+    warnings.warn(said, ConvergenceWarning, stacklevel=5)
 
 
 @torch.no_grad()

@@ -18,7 +18,7 @@ from torch import nn
 from layerwise.errors import DataError, OptionError
 from layerwise.estimators.conversion import stream_from
 from layerwise.estimators.estimator import Estimator
-from layerwise.estimators.options import Choice, Flag, Number, Seed, Whole, flag, verbosity, whole_number
+from layerwise.estimators.options import Choice, Flag, Number, Seed, Whole, flag, number, verbosity, whole_number
 from layerwise.estimators.perceptron_options import learning_from, patience_from, print_epoch
 from layerwise.estimators.perceptron_rows import first_weights, hold_out, told_classes, weighted_sides
 from layerwise.estimators.plain_networks import linear_map
@@ -245,7 +245,7 @@ class Perceptron(ClassifierMixin, Estimator):
                 "Maximum number of iteration reached before convergence. Consider increasing max_iter to improve the "
                 "fit; rule='pocket' keeps the best weights where no hyperplane separates the classes.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         return self
 
@@ -383,15 +383,17 @@ class Perceptron(ClassifierMixin, Estimator):
             whole_number("n_jobs", self.n_jobs, least=-(2**31))
         flag("warm_start", self.warm_start)
         flag("early_stopping", self.early_stopping)
+        number("validation_fraction", self.validation_fraction, above=0.0, below=1.0, remedy="start with 0.1")
         see = print_epoch if verbosity("verbose", self.verbose) else None
         return learning_from(self), whole_number("max_iter", self.max_iter, least=1), patience_from(self), see
 
     def _rows(self, X: object, y: object, *, reset: bool) -> tuple[Any, npt.NDArray[Any]]:
         types: Any = [np.float64, np.float32] if reset else self.coef_.dtype
-        rows: Any = cast(Any, validation).validate_data(
+        checked: Any = cast(Any, validation).validate_data(
             self, X, y, accept_sparse="csr", dtype=types, order="C", reset=reset
         )
-        return rows
+        rows, labels = checked
+        return _by_rows(rows), labels
 
     def _keep(self, learning: PerceptronLearning, trained: Trained, values: Any) -> None:
         weights, intercept = learning.learned(trained.state)
@@ -405,6 +407,10 @@ class Perceptron(ClassifierMixin, Estimator):
         """The State of the last epoch, if the rule is still the same; moved in place, it can be taken only once."""
         before, self._going = self._going, None
         return before[1] if before is not None and before[0] == learning else None
+
+
+def _by_rows(rows: Any) -> Any:
+    return cast(Any, sparse.csr_array)(rows) if sparse.issparse(rows) else rows
 
 
 def _for_rows(learning: PerceptronLearning, values: Any) -> PerceptronLearning:

@@ -13,7 +13,6 @@ from sklearn.utils import class_weight as class_weights
 
 from layerwise.errors import DataError
 from layerwise.estimators.labels import checked_classes
-from layerwise.estimators.options import number
 from layerwise.estimators.unit_rows import checked_weights
 from layerwise.training.perceptron_rule import PerceptronLearning
 from layerwise.training.perceptron_state import PerceptronState, SignedRows, answers, signed
@@ -119,11 +118,10 @@ def hold_out(
 
     Raises
     ------
-    OptionError, DataError, ValueError
+    DataError, ValueError
         The share leaves a class without a row on one of the two sides, or without weight.
     """
-    share = number("validation_fraction", estimator.validation_fraction, above=0.0, below=1.0, remedy="start with 0.1")
-    split = StratifiedShuffleSplit(test_size=share, random_state=estimator.random_state)
+    split = StratifiedShuffleSplit(test_size=estimator.validation_fraction, random_state=estimator.random_state)
     taught, held = next(split.split(np.zeros((len(labels), 1)), labels))
     weights = rows.weights[held]
     if not weights.any():

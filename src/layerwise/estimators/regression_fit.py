@@ -1,0 +1,105 @@
+"""Fine-tuning a belief network to predict numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from layerwise.data.minibatches import Minibatches
+from layerwise.data.rows import Rows
+from layerwise.estimators.descent_fit import Teller
+from layerwise.estimators.fine_tuned_dbn import LayersLesson
+from layerwise.estimators.lessons import measured
+from layerwise.networks import Squared
+from layerwise.training.network_epochs import Descended, EpochInfo, descend, finished
+from layerwise.training.unrolling import unroll_regressor
+
+__all__ = ["fine_tune"]
+
+Targets = npt.NDArray[np.float64]
+
+
+def fine_tune(
+    layers: LayersLesson,
+    rows: Rows,
+    targets: Targets,
+    weights: npt.NDArray[np.float64] | None,
+    name: str,
+    keep: Callable[[LayersLesson, nn.Sequential, list[EpochInfo]], object],
+) -> None:
+    """Train the layers under a linear one on rows and their targets, brought to mean 0 and standard deviation 1.
+
+    Parameters
+    ----------
+    layers : LayersLesson
+        Whose course is done; it is not changed.
+    rows : Rows
+    targets : ndarray of shape (rows, outputs)
+    weights : ndarray of shape (rows,), optional
+        What each row counts, above 0.
+    name : str
+        How messages call the estimator.
+    keep : callable
+        Is given the network, from prepared rows to targets on their own scale, and the curve, with R² on training rows
+        as what was seen: in the end, or what was good last before training diverged.
+
+    Raises
+    ------
+    DivergenceError
+    """
+    plan, device = layers.plan, layers.device
+    mean = np.average(targets, axis=0, weights=weights)
+    deviation = np.sqrt(np.average((targets - mean) ** 2, axis=0, weights=weights))
+    scale = np.where(deviation > 0, deviation, 1.0)
+    standard = torch.from_numpy((targets - mean) / scale).float()
+    stream = Minibatches(
+        rows,
+        layers.preparation,
+        plan.batch_size,
+        layers.random.child("rows with a target"),
+        device=device,
+        weights=None if weights is None else torch.from_numpy(weights),
+        targets=standard,
+    )
+    few = measured(len(rows), layers.random.child("measured targets"))
+    sample, told = layers.preparation.prepare(rows.values[few]).to(device), standard[few].to(device)
+    trainer = replace(plan.fine_tuning(plan.fine_tune_epochs * stream.n_batches), loss=Squared(), aim="targets")
+    network = unroll_regressor(layers.course.net, torch.zeros(targets.shape[1], device=device))
+
+    def done(descended: Descended) -> None:
+        tuned = finished(descended.state).cpu()
+        _rescale(tuned, torch.from_numpy(mean), torch.from_numpy(scale))
+        keep(layers, tuned, descended.curve)
+
+    descended = descend(
+        trainer,
+        trainer.init(network, layers.course.random.child("dropout")),
+        stream,
+        plan.fine_tune_epochs,
+        seen=lambda of: _r2(of, sample, told),
+        tell=Teller(f"{name}, fine-tuning") if layers.curves.verbose else None,
+        keep=done,
+        name="fine-tuning",
+    )
+    done(descended)
+
+
+def _r2(network: nn.Sequential, rows: Tensor, targets: Tensor) -> float:
+    """Mean over the outputs of the share of the variance that is explained; a constant output is left out."""
+    left = (network(rows) - targets).square().sum(0).double()
+    spread = (targets - targets.mean(0)).square().sum(0).double()
+    return float((1 - left / spread)[spread > 0].mean())
+
+
+@torch.no_grad()
+def _rescale(network: nn.Sequential, mean: Tensor, scale: Tensor) -> None:
+    """Let the last layer give targets on their own scale."""
+    last = network[-1]
+    assert isinstance(last, nn.Linear)
+    last.weight.mul_(scale[:, None])
+    last.bias.mul_(scale).add_(mean)
