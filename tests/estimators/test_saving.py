@@ -39,6 +39,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "ClassRBM": {"n_components": 4, "n_iter": 2},
     "DBN": {"hidden": (4, 3), "epochs": 2},
     "DBNClassifier": {"hidden": (4,), "epochs": 1, "fine_tune_epochs": 2},
+    "DBNRegressor": {"hidden": (4,), "epochs": 1, "fine_tune_epochs": 2},
     "GaussianRBM": {"n_components": 4, "n_iter": 2},
     "MLPClassifier": {"hidden_layer_sizes": (5,), "max_iter": 3},
     "MLPRegressor": {"hidden_layer_sizes": (5,), "max_iter": 3},

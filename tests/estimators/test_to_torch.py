@@ -63,6 +63,7 @@ CASES: dict[str, Case] = {
     "ClassRBM of a table": (of("ClassRBM", TABLE, **SMALL), "predict_proba"),
     "DBN": (of("DBN", **STACK), "transform"),
     "DBNClassifier": (of("DBNClassifier", y=THREE, **TUNED), "predict_proba"),
+    "DBNRegressor": (of("DBNRegressor", y=COUNTS, **TUNED), "predict"),
     "Autoencoder": (of("Autoencoder", **STACK), "transform"),
     "Autoencoder of pictures": (
         of("Autoencoder", network=convolutional_autoencoder((4, 3), (3, 2), 2, random=RandomStream(0)), epochs=2),
