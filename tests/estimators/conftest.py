@@ -25,14 +25,14 @@ SMALL = {
 
 
 WHICH: dict[str, Callable[[type], bool]] = {
-    "small": lambda kind: True,
-    "transformer": lambda kind: hasattr(kind, "transform"),
-    "stepwise": lambda kind: hasattr(kind, "partial_fit"),
-    "warm": lambda kind: "warm_start" in inspect.signature(kind).parameters,
-    "weighing": lambda kind: "sample_weight" in inspect.signature(kind.fit).parameters,
-    "predicting": lambda kind: predicts(kind),
-    "namesake": lambda kind: predicts(kind) and not hasattr(kind, "transform"),
-    "semi_supervised": lambda kind: predicts(kind) and hasattr(kind, "transform"),
+    "any_estimator": lambda kind: True,
+    "any_transformer": lambda kind: hasattr(kind, "transform"),
+    "any_stepwise": lambda kind: hasattr(kind, "partial_fit"),
+    "any_warm": lambda kind: "warm_start" in inspect.signature(kind).parameters,
+    "any_weighing": lambda kind: "sample_weight" in inspect.signature(kind.fit).parameters,
+    "any_predictor": lambda kind: predicts(kind),
+    "any_namesake": lambda kind: predicts(kind) and not hasattr(kind, "transform"),
+    "any_semi_supervised": lambda kind: predicts(kind) and hasattr(kind, "transform"),
 }
 """What a test asks for by the name of its parameter, and the estimators it is run for."""
 
@@ -46,7 +46,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give each test makers of the estimators that it asks for."""
     from layerwise import estimators
 
-    every = [getattr(estimators, name) for name in estimators.__all__]
+    every = [kind for name in estimators.__all__ if isinstance(kind := getattr(estimators, name), type)]
     for name in WHICH.keys() & set(metafunc.fixturenames):
         kinds = [kind for kind in every if WHICH[name](kind)]
         metafunc.parametrize(name, [maker_of(kind) for kind in kinds], ids=[kind.__name__ for kind in kinds])

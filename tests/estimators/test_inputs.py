@@ -74,16 +74,16 @@ def answers(estimator: Any, X: Any, y: Any) -> dict[str, Any]:
     return said
 
 
-def test_matrices(small: Callable[..., Any], tmp_path: Path) -> None:
+def test_matrices(any_estimator: Callable[..., Any], tmp_path: Path) -> None:
     X, y = rows()
     options = {}
-    if "fit_intercept" in small().get_params():
+    if "fit_intercept" in any_estimator().get_params():
         options["fit_intercept"] = False  # its steps are a hundredth of sparse rows, as in scikit-learn
-    expected = answers(small(**options), X, y)
+    expected = answers(any_estimator(**options), X, y)
     for form, make in MATRICES.items():
         given = make(X, tmp_path)
         is_tensor = isinstance(given, torch.Tensor)
-        said = answers(small(**options), given, torch.tensor(y) if is_tensor else y)
+        said = answers(any_estimator(**options), given, torch.tensor(y) if is_tensor else y)
         assert set(said) == set(expected)
         for name, answer in said.items():
             assert isinstance(answer, torch.Tensor if is_tensor else np.ndarray), (form, name)
@@ -95,11 +95,11 @@ def test_matrices(small: Callable[..., Any], tmp_path: Path) -> None:
             np.testing.assert_allclose(found, expected[name], rtol=1e-9, atol=1e-12, err_msg=f"{form}, {name}")
 
 
-def test_tables(small: Callable[..., Any]) -> None:
+def test_tables(any_estimator: Callable[..., Any]) -> None:
     X, y = rows()
-    expected = answers(small(), pd.DataFrame(columns(X)), y)
+    expected = answers(any_estimator(), pd.DataFrame(columns(X)), y)
     for form, make in TABLES.items():
-        said = answers(small(), make(X), y)
+        said = answers(any_estimator(), make(X), y)
         assert set(said) == set(expected)
         for name, answer in said.items():
             found, right = _matrix(answer), _matrix(expected[name])
@@ -110,65 +110,65 @@ def _matrix(answer: Any) -> Array:
     return np.column_stack([answer[name] for name in "abc"]) if hasattr(answer, "columns") else np.asarray(answer)
 
 
-def test_precisions(small: Callable[..., Any]) -> None:
+def test_precisions(any_estimator: Callable[..., Any]) -> None:
     bits, y = rows()
     for dtype in (np.float64, np.float32, np.float16, np.int64, np.int8, np.bool_):
         X = (bits > 0.5).astype(dtype)
-        narrow = dtype == np.float32 if type(small()).__name__ in AS_SCIKIT_LEARN else dtype != np.float64
-        for name, answer in answers(small(), X if dtype != np.int8 else torch.tensor(X), y).items():
+        narrow = dtype == np.float32 if type(any_estimator()).__name__ in AS_SCIKIT_LEARN else dtype != np.float64
+        for name, answer in answers(any_estimator(), X if dtype != np.int8 else torch.tensor(X), y).items():
             found = np.asarray(answer)
             assert np.isfinite(found).all()
-            if name == "predict" and is_classifier(small()):
+            if name == "predict" and is_classifier(any_estimator()):
                 assert found.dtype == y.dtype
             else:
                 assert found.dtype == (np.float32 if narrow else np.float64), (dtype, name)
 
 
-def test_a_bfloat16_tensor_is_one_of_float32(small: Callable[..., Any]) -> None:
+def test_a_bfloat16_tensor_is_one_of_float32(any_estimator: Callable[..., Any]) -> None:
     X, y = rows()
     coarse = torch.tensor(X).bfloat16()
-    expected = answers(small(), coarse.float(), y)
-    for name, answer in answers(small(), coarse, y).items():
+    expected = answers(any_estimator(), coarse.float(), y)
+    for name, answer in answers(any_estimator(), coarse, y).items():
         assert answer.dtype == expected[name].dtype
         assert torch.equal(answer, expected[name])
 
 
-def test_scores_and_text_labels_of_tensors(small: Callable[..., Any]) -> None:
+def test_scores_and_text_labels_of_tensors(any_estimator: Callable[..., Any]) -> None:
     X, y = rows()
-    estimator = small().fit(torch.tensor(X), torch.tensor(y))
+    estimator = any_estimator().fit(torch.tensor(X), torch.tensor(y))
     if hasattr(estimator, "score"):
         assert isinstance(estimator.score(torch.tensor(X), torch.tensor(y)), float)
     if is_classifier(estimator):
-        named = small().fit(torch.tensor(X), np.array(["no", "yes"])[y])
+        named = any_estimator().fit(torch.tensor(X), np.array(["no", "yes"])[y])
         assert set(named.predict(torch.tensor(X))) <= {"no", "yes"}
     if hasattr(estimator, "transform"):
-        made = small().fit_transform(X=torch.tensor(X), y=torch.tensor(y))
+        made = any_estimator().fit_transform(X=torch.tensor(X), y=torch.tensor(y))
         assert torch.equal(made, estimator.transform(torch.tensor(X)))
 
 
-def test_missing_values_are_learned_from_or_refused(small: Callable[..., Any]) -> None:
+def test_missing_values_are_learned_from_or_refused(any_estimator: Callable[..., Any]) -> None:
     X, y = rows()
     X[3, 1] = np.nan
-    if get_tags(small()).input_tags.allow_nan:
-        assert np.isfinite(small().fit(X, y).transform(X[4:])).all()
+    if get_tags(any_estimator()).input_tags.allow_nan:
+        assert np.isfinite(any_estimator().fit(X, y).transform(X[4:])).all()
         return
     for given in (X, pd.DataFrame(columns(X)), torch.tensor(X)):
         with pytest.raises(ValueError, match=r"contains NaN|row 3, column (1|'b') = 'missing'"):
-            small().fit(given, y)
+            any_estimator().fit(given, y)
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf])
-def test_infinite_values_are_refused(small: Callable[..., Any], value: float) -> None:
+def test_infinite_values_are_refused(any_estimator: Callable[..., Any], value: float) -> None:
     X, y = rows()
     X[3, 1] = value
     for given in (X, sparse.csr_array(X), pd.DataFrame(columns(X)), torch.tensor(X)):
         with pytest.raises(ValueError, match=r"infinity|row 3"):
-            small().fit(given, y)
+            any_estimator().fit(given, y)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_an_answer_comes_back_to_the_gpu(small: Callable[..., Any]) -> None:
+def test_an_answer_comes_back_to_the_gpu(any_estimator: Callable[..., Any]) -> None:
     X, y = rows()
     on_the_gpu = torch.tensor(X, device="cuda")
-    for answer in answers(small(), on_the_gpu, torch.tensor(y, device="cuda")).values():
+    for answer in answers(any_estimator(), on_the_gpu, torch.tensor(y, device="cuda")).values():
         assert answer.device == on_the_gpu.device

@@ -96,9 +96,12 @@ def descent_from(estimator: Any, loss: Loss, aim: Aim, pace: Pace, n_batches: in
         Of an epoch.
     """
     if estimator.solver == "adam":
-        kind, options = PaperAdam, {"betas": (estimator.beta_1, estimator.beta_2), "eps": estimator.epsilon}
+        kind, options = (
+            PaperAdam,
+            {"betas": (float(estimator.beta_1), float(estimator.beta_2)), "eps": float(estimator.epsilon)},
+        )
     else:
-        kind, options = RatedMomentum, {"momentum": estimator.momentum, "nesterov": estimator.nesterovs_momentum}
+        kind, options = RatedMomentum, {"momentum": float(estimator.momentum), "nesterov": estimator.nesterovs_momentum}
     return GradientDescent(
         loss,
         aim,
