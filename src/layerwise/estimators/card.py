@@ -15,6 +15,10 @@ from layerwise.estimators.curves import Curve
 __all__ = ["card_of", "is_own_card"]
 
 MARK = "<!-- Written by layerwise. Take this line out, and later saves leave the page as it is. -->"
+OF_CURVES = """
+What a curve calls unseen, gap or validation is of rows held out in training, all else of rows learned.
+`learning_curves.jsonl` holds every epoch.
+"""
 LISTED = 20
 _NOT_FIGURES = ("n_features_in_", "n_layers_", "n_outputs_", "t_")
 
@@ -54,8 +58,7 @@ def card_of(estimator: BaseEstimator, curves: dict[str, Curve], name: str, data:
         "Every other parameter has its default; `estimator.toml` lists them all.\n",
         "## Figures\n",
         *_figures(estimator, curves),
-        "\nWhat a curve calls unseen, gap or validation is of rows held out in training, all else of rows learned.",
-        "`learning_curves.jsonl` holds every epoch.\n",
+        *([OF_CURVES] if curves else [""]),
         "## Limits\n",
         *([f"{limits.strip()}\n"] if limits.strip() else []),
         *_limits(estimator),

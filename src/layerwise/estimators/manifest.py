@@ -84,7 +84,7 @@ class Manifest:
             parameters = {name: _tuples(value) for name, value in tables["parameters"].items()}
             parameters |= dict.fromkeys(tables["unset"])
             return cls(str(tables["estimator"]), parameters, str(tables["model"]), str(tables["layerwise"]))
-        except (OSError, LookupError, TypeError, ValueError, AttributeError) as problem:
+        except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as problem:
             if isinstance(problem, RunError):
                 raise
             rule = f"is damaged and cannot be read ({' '.join(str(problem).split())})"
