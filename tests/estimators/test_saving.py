@@ -447,7 +447,9 @@ def test_an_earlier_save_is_never_lost(stops: bool, step: int, tmp_path: Path, m
     if step == 2:  # and the next one that fails does not lose what this one had not finished
         with monkeypatch.context() as broken:
             done.clear()
-            broken.setattr(saving, "write_tree", lambda *args: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+            broken.setattr(
+                saving, "write_atomically", lambda *args: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full"))
+            )
             with pytest.raises(OSError, match="full"):
                 last.save(folder)
         assert state(layerwise.load(folder)) == state(new)
@@ -468,3 +470,18 @@ def test_a_first_save_that_fails_leaves_no_model(tmp_path: Path, monkeypatch: py
     monkeypatch.undo()
     assert [entry.name for entry in (tmp_path / "model").iterdir() if entry.is_file()] == []
     assert state(layerwise.load(neuron.save(tmp_path / "model"))) == state(neuron)
+
+
+def test_a_save_that_fails_after_it_counts_is_not_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = fitted("Perceptron"), fitted("Perceptron", eta0=0.5)
+    folder, written = old.save(tmp_path / "model"), []
+
+    def failing(folder: Path) -> None:
+        written.append(folder)
+        if len(written) == 2:  # the manifest has its name already
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(checkpoint, "_sync_folder", failing)
+    with pytest.raises(StorageError):
+        new.save(folder)
+    assert state(layerwise.load(folder)) == state(new)

@@ -213,8 +213,7 @@ def _nothing_left(folder: Path) -> Generator[None]:
         yield
     except BaseException:
         with suppress(OSError, RunError):
-            if not (folder / MANIFEST).exists() or Manifest.read(folder / MANIFEST).model != checksum_of(
-                folder / _NEXT
-            ):
+            counts = (folder / MANIFEST).exists() and Manifest.read(folder / MANIFEST).model
+            if counts != checksum_of(folder / _NEXT):
                 (folder / _NEXT).unlink()
         raise
