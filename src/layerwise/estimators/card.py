@@ -123,5 +123,5 @@ def _limits(estimator: Any) -> list[str]:
     gaps = "Missing cells are filled by the model itself" if tags.input_tags.allow_nan else "No cell may be missing"
     lines.append(f"- {gaps}.")
     if hasattr(estimator, "classes_"):
-        lines.append("- It answers with one of the classes above, also to rows that are of none of them.")
+        lines.append("- It knows the classes above and no others, whatever row it is shown.")
     return lines

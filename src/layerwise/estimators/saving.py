@@ -44,11 +44,8 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str], data: str = "",
     """Write an estimator's folder; :meth:`layerwise.estimators.estimator.Estimator.save` says the rest."""
     folder, kind = Path(path), type(estimator)
     if _kinds().get(kind.__name__) is not kind:
-        rule, remedy = (
-            "is none of layerwise's own estimators, and code is not saved",
-            "save the layerwise one inside it",
-        )
-        raise OptionError("estimator", kind.__name__, rule, remedy)
+        rule = "is none of layerwise's own estimators, and code is not saved"
+        raise OptionError("estimator", kind.__name__, rule, "save the layerwise one inside it")
     validation.check_is_fitted(estimator)
     parameters: dict[str, Any] = cast(Any, estimator).get_params(deep=False)
     said = {name: value for name, value in parameters.items() if can_be_said(value)}
@@ -57,7 +54,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str], data: str = "",
         kept[_ROUTING] = _asked_for(kept[_ROUTING])
     tree = to_tree(kept)
     curves = curves_of(estimator)
-    card = card_of(estimator, curves, folder.name, data, limits)
+    card = card_of(estimator, curves, folder.absolute().name, data, limits)
     _check_place(folder)
     _finish_earlier(folder)
     with _nothing_left(folder):
