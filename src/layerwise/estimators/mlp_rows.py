@@ -64,7 +64,7 @@ class Lesson:
             return min(LARGEST_BATCH, len(self))
         if cast(int, asked) > len(self):
             said = "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
-            warnings.warn(said, UserWarning, stacklevel=6)
+            warnings.warn(said, UserWarning, stacklevel=7)
         return min(int(cast(int, asked)), len(self))
 
     def stream(
