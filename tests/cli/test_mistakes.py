@@ -48,19 +48,22 @@ def test_a_network_does_not_take_letters_for_numbers(layerwise: Command) -> None
         ("train --device tpu", "--device = 'tpu': must be one of 'auto', 'cpu', 'cuda'"),
         ("train --visible round", "--visible = 'round': must be one of 'auto', 'bernoulli'"),
         ("train --visible spin", "--visible = 'spin': must be 'bernoulli' or 'gaussian'; or give --model rbm, which"),
-        ("train --model dbm", "--model = 'dbm': must be one of 'dbn', 'rbm', 'class-rbm'"),
+        ("train --model dbm", "--model = 'dbm': must be one of 'dbn', 'perceptron', 'mlp', 'autoencoder', "),
         ("train --model rbm --hidden 5,4", "--hidden = [5, 4]: must be one size: this machine has one hidden layer"),
         ("train --model rbm --hidden 0", "--hidden = 0: the layer must have at least 1 unit"),
         ("train --model rbm --epochs 0", "--epochs = 0: must be at least 1"),
         ("train --model rbm --gibbs-steps 0", "--gibbs-steps = 0: must be at least 1"),
-        ("train --model rbm --fine-tune-epochs 3", "--fine-tune-epochs = 3: belongs to the model dbn, and the model"),
+        (
+            "train --model rbm --fine-tune-epochs 3",
+            "--fine-tune-epochs = 3: belongs to the model dbn or stacked-autoencoder, and",
+        ),
         ("train --model rbm --generative 1", "--generative = 1.0: belongs to the model class-rbm"),
         ("train --model rbm --visible mixed", "--visible = 'mixed': is for the columns of a table"),
         ("train negative.npy --model rbm --visible rectified", "must not be negative in rectified rows"),
         ("train negative.npy --model rbm --visible categorical", "must be one of the codes"),
         ("train mixed.csv", "must not be missing"),
         ("train mixed.csv --model rbm --target kind", "target = 'kind': must be a column of mixed.csv"),
-        ("train mixed.csv --model class-rbm", "a class-rbm learns rows and their labels"),
+        ("train mixed.csv --model class-rbm", "class-rbm learns from rows with labels, and no row has one"),
         ("train empty.csv --model rbm", "column 'b' = 'every cell missing'"),
         ("train --centred", "--centred = True: belongs to the model rbm, and the model here is dbn"),
         ("train --method pt", "--method = 'pt': must be 'cd' or 'pcd'"),
@@ -155,7 +158,7 @@ def test_rows_that_fit_into_no_memory_are_one_line(
     def too_many(*_: object) -> NoReturn:
         raise MemoryError
 
-    monkeypatch.setattr(f"layerwise.runs.model.Model.{method}", too_many)
+    monkeypatch.setattr(f"layerwise.runs.energy_model.EnergyModel.{method}", too_many)
     output = ("-o", "codes.npy") if command == "transform" else ()
     refused(layerwise(command, digits_run, "digits", *output), "DATA = ", "needs more memory than there is")
 

@@ -12,14 +12,21 @@ from scipy.sparse import csr_array
 from layerwise.data import Preparation, Rows
 from layerwise.energy import BeliefNet, bernoulli_rbm
 from layerwise.errors import DataError, OptionError
+from layerwise.runs.energy_model import EnergyModel
 from layerwise.runs.matching import load_like, matched
-from layerwise.runs.model import Model
 
 
-def model_of(rows: Rows, classes: tuple[str, ...] = ()) -> Model:
+def model_of(rows: Rows, classes: tuple[str, ...] = ()) -> EnergyModel:
     net = BeliefNet([bernoulli_rbm(rows.n_columns, 2)])
     preparation = Preparation.fit(rows, "bernoulli")
-    return Model(preparation, net, None, classes, rows.columns, rows.picture, rows.full_scale)
+    return EnergyModel(
+        preparation=preparation,
+        net=net,
+        classes=classes,
+        columns=rows.columns,
+        picture=rows.picture,
+        full_scale=rows.full_scale,
+    )
 
 
 TABLE = Rows.from_arrays([[1.0, 2.0], [3.0, 4.0]], columns=("a", "b"))

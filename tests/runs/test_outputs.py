@@ -14,15 +14,21 @@ from PIL import Image
 from layerwise.data import Preparation, Rows
 from layerwise.energy import BeliefNet, bernoulli_rbm
 from layerwise.errors import OptionError, StorageError
-from layerwise.runs.model import Model
+from layerwise.runs.energy_model import EnergyModel
 from layerwise.runs.outputs import check_codes, check_samples, write_codes, write_samples
 
 CODES = np.random.default_rng(0).random((5, 3), dtype=np.float32)
 
 
-def model_of(rows: Rows) -> Model:
+def model_of(rows: Rows) -> EnergyModel:
     net = BeliefNet([bernoulli_rbm(rows.n_columns, 2)])
-    return Model(Preparation.fit(rows, "bernoulli"), net, None, (), rows.columns, rows.picture, rows.full_scale)
+    return EnergyModel(
+        preparation=Preparation.fit(rows, "bernoulli"),
+        net=net,
+        columns=rows.columns,
+        picture=rows.picture,
+        full_scale=rows.full_scale,
+    )
 
 
 PICTURES = model_of(Rows.from_arrays(np.array([[[0, 255, 255], [128, 7, 0]]], dtype=np.uint8)))

@@ -13,7 +13,7 @@ from layerwise.training.course_observer import Stage, TuningInfo
 from layerwise.training.loop import Place
 from layerwise.training.pretraining import LayerInfo
 
-LAYER, TUNING = Stage("layer", 0, 20), Stage("fine-tuning", 1, 5)
+LAYER, TUNING = Stage("layer", 0, 20, "energy"), Stage("fine-tuning", 1, 5, "classes")
 STAGES = [LAYER, TUNING]
 
 

@@ -16,11 +16,16 @@ from layerwise.runs.findings import Findings, Mistake
 from layerwise.runs.machine_findings import Chains, ColumnMarginal, FilledCell, Filling, Forgetting
 from layerwise.runs.measured import (
     BASELINE,
+    COMPONENTS,
+    MEAN_ROW,
     THIS_NETWORK,
     WITHOUT_PRETRAINING,
     Curve,
+    ErrorScore,
+    FlowCurve,
     LayerFinding,
     LikelihoodFinding,
+    NeuronFinding,
     Score,
 )
 from layerwise.runs.plane import Plane
@@ -46,6 +51,7 @@ def example(shape: tuple[int, int] | None, hidden: tuple[int, ...] = (20, 10), c
     confusion = random.integers(0, 9, (classes, classes)) + 50 * np.eye(classes, dtype=np.int64)
     return Findings(
         title=f"rows {HOSTILE}",
+        hidden=hidden,
         data=HOSTILE,
         rows=1000,
         columns=columns,
@@ -119,6 +125,47 @@ def machine(shape: tuple[int, int] | None, model: str = "rbm") -> Findings:
     return replace(unlabelled(replace(kept, curves=found.curves[:3])), likelihoods=(a_likelihood(),))
 
 
+def network(shape: tuple[int, int] | None, model: str) -> Findings:
+    """Findings of a network without energies."""
+    found = example(shape, hidden=(20, 10))
+    epochs = list(range(1, 11))
+    falling = [1 / epoch for epoch in epochs]
+    names = ("hidden1", "hidden2", "output")
+    kept = replace(
+        found, model=model, samples=None, layers=(), visible=found.visible if shape else "mixed",
+        scores=(Score(THIS_NETWORK, [0.94]), Score(BASELINE, [0.95])), reconstructions={},
+    )  # fmt: skip
+    if model == "perceptron":
+        neurons = (
+            NeuronFinding(HOSTILE, 12, 0, True, 0.5, 144.0),
+            NeuronFinding("class 1", 99, 3, False, 0.0, math.inf, True),
+            NeuronFinding("class 2", 5, 2),
+        )
+        curve = Curve("neurons", epochs, {"mistakes": falling, "accuracy": falling, "held_out_accuracy": falling})
+        return replace(kept, neurons=neurons, hidden=(), codes=found.codes[:1], curves=(curve,))
+    measures = {"gradient_norm": [[v, v / 10, 0.0] for v in falling], "saturated": [[0.0, v, v] for v in falling]}
+    measures["update_ratio"] = [[math.nan, v, v] for v in falling]
+    if model == "mlp":
+        curve = Curve("network", epochs, {"loss": falling, "accuracy": falling, "held_out_loss": falling})
+        return replace(kept, curves=(curve,), flows=(FlowCurve("network", epochs, names, measures),))
+    curve = Curve("fine-tuning", epochs, {"reconstruction_error": falling, "held_out_error": falling, "loss": falling})
+    errors = (
+        ErrorScore(THIS_NETWORK, [1.0, 3.0]),
+        ErrorScore(COMPONENTS, [4.0, 4.0]),
+        ErrorScore(MEAN_ROW, [8.0, 8.0]),
+    )
+    flow = FlowCurve(
+        "fine-tuning",
+        epochs,
+        ("encoder.output", "decoder.output"),
+        {k: [v[:2] for v in values] for k, values in measures.items()},
+    )
+    return replace(
+        unlabelled(kept), curves=(curve,), flows=(flow,), errors=errors, linear=found.inputs,
+        reconstructions={2: found.reconstructions[2]},
+    )  # fmt: skip
+
+
 CASES = {
     "pictures": lambda: example((8, 8)),
     "table": lambda: example(None),
@@ -127,6 +174,12 @@ CASES = {
     "machine of pictures": lambda: machine((8, 8)),
     "machine of a table": lambda: machine(None),
     "machine of classes": lambda: machine((8, 8), "class-rbm"),
+    "mlp of pictures": lambda: network((8, 8), "mlp"),
+    "mlp of a table": lambda: network(None, "mlp"),
+    "perceptron of pictures": lambda: network((8, 8), "perceptron"),
+    "perceptron of a table": lambda: network(None, "perceptron"),
+    "autoencoder of pictures": lambda: network((8, 8), "autoencoder"),
+    "autoencoder of a table": lambda: network(None, "stacked-autoencoder"),
     "bare": lambda: Findings(
         "bare", "nothing", 10, 4, 0, 0, "bernoulli", (LayerFinding(3, 1.0, math.nan),), "[run]\n", "layerwise train x"
     ),
@@ -422,3 +475,28 @@ def test_a_value_that_is_missing_does_not_change_the_colours_of_the_others() -> 
     whole = np.array([[1.0, -3.0], [2.0, 1.0]])
     rows = np.concatenate([whole, [[np.nan, np.nan]]])
     assert signed_scale(rows) == signed_scale(whole)
+
+
+def test_networks_have_the_sections_that_fit_them() -> None:
+    of_mlp = ["scores", "curves", "flow", "filters", "codes", "confusion", "mistakes", "facts", "recipe"]
+    assert sections(rendered("mlp of pictures")) == of_mlp
+    assert sections(rendered("mlp of a table")) == of_mlp
+    of_perceptron = ["scores", "neurons", "curves", "filters", "codes", "confusion", "mistakes", "facts", "recipe"]
+    assert sections(rendered("perceptron of pictures")) == of_perceptron
+    for case in ("autoencoder of pictures", "autoencoder of a table"):
+        of_rows = ["errors", "curves", "flow", "filters", "reconstructions", "codes", "facts", "recipe"]
+        assert sections(rendered(case)) == of_rows
+
+
+def test_errors_stand_beside_those_of_components_and_of_the_mean_row() -> None:
+    text = rendered("autoencoder of pictures")
+    for figure in ("2.00 ± 1.41", "75.0 %", "50.0 %", "Principal components"):
+        assert figure in text
+    assert "50.0\u00a0% less than principal components" in text
+
+
+def test_a_neuron_without_a_hyperplane_has_no_end() -> None:
+    text = rendered("perceptron of a table")
+    assert "no end" in text
+    assert "144" in text
+    assert "90.0 %" not in text  # a perceptron's mistakes have no probability

@@ -167,7 +167,9 @@ def test_the_position_of_the_courses_stream_does_not_matter(lessons: MakeLessons
     assert_same_bits(everything_learned(one), everything_learned(other))
 
 
-def test_the_twin_sees_the_same_minibatches_and_the_same_masks(lessons: MakeLessons) -> None:
+def test_the_twin_sees_the_same_minibatches_and_the_same_masks(
+    lessons: MakeLessons, monkeypatch: pytest.MonkeyPatch
+) -> None:
     witness = Witness()
     course = Course(PLAN, lessons(), RandomStream(0))
     course.advance(witness)
@@ -179,7 +181,7 @@ def test_the_twin_sees_the_same_minibatches_and_the_same_masks(lessons: MakeLess
     # The same network in both stages would end as the same one: batches, masks and learning rates are the same.
     twins = replace(PLAN, epochs=0)
     course = Course(twins, lessons(), RandomStream(0))
-    course._first_network = lambda stage, random: unroll(course.net, 3)  # type: ignore[method-assign]
+    monkeypatch.setattr("layerwise.training.plan.random_stack", lambda *_: unroll(course.net, 3))
     course.advance()
     assert course.network is not None
     assert course.twin is not None

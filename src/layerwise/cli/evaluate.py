@@ -26,7 +26,7 @@ def evaluate(
     """Measure a run's model on its own test part, or on other data with the same columns.
 
     Columns and classes are matched by name, where they have names. Of data with a test part of their own, that part is
-    measured. Rows without labels are measured by reconstruction error and free energy alone.
+    measured. Rows without labels are measured by reconstruction error and, of an energy model, free energy alone.
 
     For example:
 
@@ -35,10 +35,12 @@ def evaluate(
     """
     import numpy as np
 
+    from layerwise.runs.energy_model import EnergyModel
     from layerwise.runs.folder import RunFolder
     from layerwise.runs.matching import rows_asked_about
     from layerwise.runs.model import Model
-    from layerwise.runs.tables import table_of
+    from layerwise.runs.network_model import NetworkModel
+    from layerwise.runs.tables import energy_table, figure_table
     from layerwise.training.memory import enough_memory
 
     folder = RunFolder.open(run)
@@ -46,16 +48,15 @@ def evaluate(
     rows, what = rows_asked_about(folder, model, data, target)
     say(f"{what}: {len(rows):,} rows, {rows.n_labelled:,} of them labelled")
     with enough_memory({"DATA": what}, "give fewer rows"):
-        measured = model.measure(rows)
-    lines = [
-        (f"layer {depth + 1}", str(model.net.sizes[depth + 1]), f"{info.reconstruction_error:.2f}", f"{energy:.2f}")
-        for depth, (info, energy) in enumerate(measured)
-    ]
-    console().print(table_of(("", "units", "reconstruction error", "free energy (nats)"), lines))
+        if isinstance(model, EnergyModel):
+            console().print(energy_table(model.sizes, model.measure(rows)))
+        elif isinstance(model, NetworkModel) and (measured := model.measure(rows)):
+            console().print(figure_table(what, measured))
     if model.kind == "rbm":
         say(f"what these rows are worth in nats: layerwise likelihood {run}{f' {data}' if data else ''}")
     elif not model.classifies:
-        say("no accuracy: the run learned its layers without labels")
+        if isinstance(model, EnergyModel):
+            say("no accuracy: the run learned its layers without labels")
     elif not rows.n_labelled:
         say("no accuracy: the rows have no labels")
     else:

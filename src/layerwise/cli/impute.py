@@ -35,6 +35,7 @@ def impute(
     - layerwise impute runs/patients-1 gaps.csv -o whole.csv
     """
     from layerwise.errors import OptionError
+    from layerwise.runs.energy_model import energy_model
     from layerwise.runs.folder import RunFolder
     from layerwise.runs.imputed import impute_file
     from layerwise.runs.model import Model
@@ -43,5 +44,6 @@ def impute(
         if value < least:
             raise OptionError(name, value, f"must be at least {least}")
     folder = RunFolder.open(run)
-    cells = impute_file(folder, Model.load(folder.model_path), Path(data).expanduser(), output, steps, seed)
+    model = energy_model(Model.load(folder.model_path), run, "fills no missing values")
+    cells = impute_file(folder, model, Path(data).expanduser(), output, steps, seed)
     say(f"{output}: {cells:,} missing values filled")

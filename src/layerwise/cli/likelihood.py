@@ -42,6 +42,7 @@ def likelihood(
     """
     from layerwise.errors import OptionError
     from layerwise.runs.asked import ask_likelihood, write_nats
+    from layerwise.runs.energy_model import energy_model
     from layerwise.runs.folder import RunFolder
     from layerwise.runs.model import Model
     from layerwise.runs.verdict import LARGEST_GAP, apart_line
@@ -55,7 +56,7 @@ def likelihood(
     if output is not None and output.suffix.lower() not in (".npy", ".csv"):
         raise OptionError("-o", output, "must end in .npy or .csv")
     folder = RunFolder.open(run)
-    model = Model.load(folder.model_path)
+    model = energy_model(Model.load(folder.model_path), run, "says nothing of how probable rows are")
     with enough_memory({"--chains": chains, "--temperatures": temperatures}, "give fewer"):
         found = ask_likelihood(folder, model, data, target, chains, temperatures, seed)
     say(f"{found.what}: {found.text}")

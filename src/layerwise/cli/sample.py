@@ -31,7 +31,7 @@ def sample(
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Decides every draw.")] = 0,
 ) -> None:
-    """Draw rows from the belief network: Gibbs steps in its top machine, then one pass down.
+    """Draw rows from a belief network, Gibbs steps in its top machine and then one pass down, or from a machine.
 
     Binary units are written as the probabilities of the last step (grey levels), real values as draws. Rows of a table
     that a class-rbm has learned come with the classes drawn beside them, in a last column named as the target was.
@@ -41,6 +41,7 @@ def sample(
     - layerwise sample runs/digits-1 --count 25 -o dreams.png
     """
     from layerwise.randomness import RandomStream
+    from layerwise.runs.energy_model import energy_model
     from layerwise.runs.folder import RunFolder
     from layerwise.runs.model import Model
     from layerwise.runs.outputs import check_samples, write_samples
@@ -54,7 +55,7 @@ def sample(
     if not 0 <= seed < 2**62:
         raise OptionError("--seed", seed, f"must be at least 0 and below {2**62}", "give a seed such as 0")
     folder = RunFolder.open(run)
-    model = Model.load(folder.model_path)
+    model = energy_model(Model.load(folder.model_path), run, "draws no rows")
     check_samples(output, model)
     with enough_memory({"--count": count}, "give fewer rows"):
         rows, classes = model.sample(count, RandomStream(seed), steps)

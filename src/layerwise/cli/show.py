@@ -57,7 +57,7 @@ def _told(recipe: Recipe, folder: RunFolder) -> list[tuple[str, str]]:
         ("model", plan.model),
         ("data", recipe.data.source),
         ("labels", str(recipe.data.labels)),
-        ("layers", "-".join(str(size) for size in plan.hidden)),
+        *([("layers", "-".join(str(size) for size in plan.hidden))] if plan.hidden else []),
         ("visible units", plan.visible),
         ("seeds", ", ".join(str(run.seed + repeat) for repeat in range(run.repeats))),
         ("device", run.device),

@@ -30,7 +30,10 @@ def transform(
         typer.Option(metavar="COLUMN", show_default="the run's", help="Column of a table that is no input."),
     ] = None,
 ) -> None:
-    """Write what a layer makes of rows: its units' expectations, as learned without labels.
+    """Write what a layer makes of rows.
+
+    Of an energy model its units' expectations, as learned without labels; of an autoencoder the code, or a layer on the
+    way to it; of an mlp a hidden layer; of a perceptron its answers.
 
     Rows keep their order; where data have a test part of their own, it follows the training part. A table names its
     columns after layer and unit: layer3_0, layer3_1, …

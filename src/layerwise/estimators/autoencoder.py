@@ -9,7 +9,7 @@ import torch
 
 from layerwise import networks
 from layerwise.data.batches import Batch
-from layerwise.estimators.autoencoder_fit import learn_autoencoder, start_from
+from layerwise.estimators.autoencoder_fit import learn_autoencoder
 from layerwise.estimators.autoencoder_options import layers_from, trainer_from
 from layerwise.estimators.coding import fit_coding
 from layerwise.estimators.contrastive_fit import Lesson
@@ -309,7 +309,7 @@ class Autoencoder(ReconstructingEstimator):
         if self.network is not None:
             return own_autoencoder(self.network, back.kind.size)
         network = layers_from(self).whole(back.kind, random.child("weights"))
-        start_from(network, back, lesson.moments(torch.device("cpu"))[0])
+        back.start_from(network, lesson.moments(torch.device("cpu"))[0])
         return network
 
     def _going_on(self, trainer: GradientDescent) -> DescentState:

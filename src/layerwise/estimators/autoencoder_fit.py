@@ -14,11 +14,11 @@ from layerwise.estimators.autoencoder_options import trainer_from
 from layerwise.estimators.contrastive_fit import Lesson
 from layerwise.estimators.descent_fit import LearnedNetwork, learn_network
 from layerwise.estimators.descent_options import DescentOptions
-from layerwise.networks import Autoencoder, Dense, layers_of
+from layerwise.networks import Autoencoder
 from layerwise.networks.reconstruction import Reconstruction
 from layerwise.randomness import RandomStream
 
-__all__ = ["learn_autoencoder", "start_from"]
+__all__ = ["learn_autoencoder"]
 
 
 def learn_autoencoder(
@@ -82,25 +82,3 @@ def learn_autoencoder(
         lambda of: score(of, sample),
         None if held_out is None else lambda of: score(of, held_out),
     )
-
-
-@torch.no_grad()
-def start_from(network: Autoencoder, back: Reconstruction, mean: Tensor) -> None:
-    """Let a fresh decoder give the mean of the rows, whatever the code: it need not be learned.
-
-    A last layer of random weights would add noise to it, and the shortest way to be rid of that is to silence the code:
-    rectified units would die by it. Weights of a tied decoder are the encoder's and stay.
-
-    Parameters
-    ----------
-    network : Autoencoder
-        Of dense layers.
-    back : Reconstruction
-    mean : Tensor of shape (units,)
-    """
-    last = layers_of(network)[-1].transform
-    bias = last.bias
-    assert isinstance(bias, Tensor)
-    bias.copy_(back.kind.field_for(mean))
-    if isinstance(last, Dense):
-        last.weight.zero_()

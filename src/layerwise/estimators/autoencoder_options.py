@@ -15,7 +15,7 @@ from layerwise.networks.initialisation import INITIALISATIONS
 from layerwise.networks.reconstruction import Reconstruction
 from layerwise.shapes import Scalar
 from layerwise.training.code_penalties import ContractiveCode, SparseCode
-from layerwise.training.corruption import SaltAndPepper, corruption_named
+from layerwise.training.corruption import corruption_of
 from layerwise.training.gradient_descent import Corruption, GradientDescent, Penalty
 from layerwise.training.stacking import Stacking
 from layerwise.units import Activation, activation_named
@@ -67,9 +67,8 @@ def trainer_from(estimator: Any, trainer: GradientDescent, back: Reconstruction,
     amount = number("corruption_amount", estimator.corruption_amount, least=0.0, remedy="start with 0.25")
     corruption: Corruption | None = None
     if estimator.corruption is not None:
-        corruption = corruption_named(choice("corruption", estimator.corruption, *_CORRUPTIONS), amount)
-        if isinstance(corruption, SaltAndPepper) and back.kind.name != "bernoulli":
-            corruption = replace(corruption, low=float(sample.min()), high=float(sample.max()))
+        name = choice("corruption", estimator.corruption, *_CORRUPTIONS)
+        corruption = corruption_of(name, amount, back.kind.name, sample)
     return replace(trainer, loss=back.loss, aim="values", corruption=corruption, penalty=_penalty_from(estimator))
 
 

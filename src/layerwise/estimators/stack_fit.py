@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from layerwise.estimators.autoencoder_fit import learn_autoencoder, start_from
+from layerwise.estimators.autoencoder_fit import learn_autoencoder
 from layerwise.estimators.autoencoder_options import layers_from
 from layerwise.estimators.contrastive_fit import MEASURED, Lesson
 from layerwise.estimators.descent_fit import LearnedNetwork, learn_network
@@ -63,7 +63,7 @@ def learn_layers(
         title, up = _title(below), upwards(below, options.device)
         here, apart = replace(lesson, upwards=up), None if unseen is None else replace(unseen, upwards=up)
         with torch.no_grad():
-            start_from(fresh, back, here.moments(options.device)[0])
+            back.start_from(fresh, here.moments(options.device)[0])
 
         def keep_good(good: LearnedNetwork) -> None:
             curves[title] = good.curve

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from layerwise.errors import OptionError
+from layerwise.networks.dense import Dense
 from layerwise.networks.kind_loss import KindLoss
-from layerwise.networks.layers import scores
+from layerwise.networks.layers import layers_of, scores
 from layerwise.networks.loss import Loss
 from layerwise.networks.losses import Squared
 from layerwise.shapes import PerRow, UnitBatch
@@ -81,3 +83,23 @@ class Reconstruction:
     def errors(self, network: nn.Sequential, x: UnitBatch) -> PerRow:
         """The loss of every row with itself as its target."""
         return self.loss.rows(scores(network, x, self.loss.link), x)
+
+    @torch.no_grad()
+    def start_from(self, network: nn.Sequential, mean: Tensor) -> None:
+        """Let a fresh decoder give the mean of the rows, whatever the code: it need not be learned.
+
+        A last layer of random weights would add noise to it, and the shortest way to be rid of that is to silence the
+        code: rectified units would die by it. Weights of a tied decoder are the encoder's and stay.
+
+        Parameters
+        ----------
+        network : torch.nn.Sequential
+            An autoencoder of dense layers.
+        mean : Tensor of shape (units,)
+        """
+        last = layers_of(network)[-1].transform
+        bias = last.bias
+        assert isinstance(bias, Tensor)
+        bias.copy_(self.kind.field_for(mean))
+        if isinstance(last, Dense):
+            last.weight.zero_()

@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter, ScalarFormatter
+from matplotlib.ticker import (
+    LogLocator,
+    MaxNLocator,
+    NullLocator,
+    PercentFormatter,
+    ScalarFormatter,
+    StrMethodFormatter,
+)
 
 from layerwise.plots.colours import SERIES
 from layerwise.plots.display import new_axes
@@ -31,11 +38,14 @@ class LearningCurvesDisplay:
         Name of what is measured, with its unit.
     percent : bool
         Whether the values are shares, shown in per cent.
+    logarithmic : bool
+        Whether equal factors are equal heights: for values above zero of many sizes.
     """
 
     lines: Mapping[str, tuple[Sequence[int], Sequence[float]]]
     measure: str
     percent: bool = False
+    logarithmic: bool = False
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw it; a legend is needed only where there is more than one line and is left to the caller's taste.
@@ -54,16 +64,29 @@ class LearningCurvesDisplay:
         every = [epoch for epochs, _ in self.lines.values() for epoch in epochs]
         ax.set_xlim(min(every), max(max(every), min(every) + 1))
         values = np.concatenate([np.asarray(values, dtype=np.float64) for _, values in self.lines.values()])
-        _leave_room(ax, values[np.isfinite(values)])
+        if self.logarithmic:
+            _in_factors(ax, values[np.isfinite(values)])
+        else:
+            _leave_room(ax, values[np.isfinite(values)])
         ax.set_xlabel("epoch")
         ax.set_title(self.measure, loc="left", parse_math=False)
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        ax.yaxis.set_major_locator(MaxNLocator(4))
-        ax.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %") if self.percent else ScalarFormatter())
+        if not self.logarithmic:
+            ax.yaxis.set_major_locator(MaxNLocator(4))
+            ax.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %") if self.percent else ScalarFormatter())
         ax.grid(axis="y", alpha=0.18, linewidth=0.8)
         ax.tick_params(length=0)
         ax.spines[["top", "right", "left"]].set_visible(False)
         return ax
+
+
+def _in_factors(ax: Axes, values: np.ndarray) -> None:
+    """Ticks at powers of ten, and between them where there would be too few; written out, as no page sets formulas."""
+    ax.set_yscale("log")
+    narrow = bool(values.size) and float(values.max()) < 30 * float(values.min())
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,), numticks=6))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_locator(NullLocator())
 
 
 def _leave_room(ax: Axes, values: np.ndarray) -> None:

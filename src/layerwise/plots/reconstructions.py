@@ -37,12 +37,18 @@ class ReconstructionsDisplay:
         """Whether black is an empty ground and left transparent."""
         return drawn_on_black(self.inputs.reshape(-1, *self.picture))
 
-    def lines(self) -> dict[str, UInt8[np.ndarray, "tall wide 4"]]:
-        """Each line as one picture, by its name, from the input downwards."""
+    def lines(self, on_black: bool | None = None) -> dict[str, UInt8[np.ndarray, "tall wide 4"]]:
+        """Each line as one picture, by its name, from the input downwards.
+
+        Parameters
+        ----------
+        on_black : bool, optional
+            Whether black is left transparent; by default what the inputs suggest.
+        """
         rows = {"Input": self.inputs}
         for depth in sorted(self.reconstructions):
             rows["Layer 1" if depth == 1 else f"Layers 1–{depth}"] = self.reconstructions[depth]
-        on_black = self.on_black
+        on_black = self.on_black if on_black is None else on_black
         return {
             name: grey(arrange(line.reshape(-1, *self.picture), across=len(line)), on_black)
             for name, line in rows.items()

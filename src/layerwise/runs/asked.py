@@ -14,10 +14,10 @@ from layerwise.energy.class_rbm import join_labels
 from layerwise.errors import DataError
 from layerwise.randomness import RandomStream
 from layerwise.runs.division import prepared_sample
+from layerwise.runs.energy_model import EnergyModel
 from layerwise.runs.folder import RunFolder
 from layerwise.runs.likelihood import bound_of, likelihood_of, whole_rows
 from layerwise.runs.matching import rows_asked_about
-from layerwise.runs.model import Model
 from layerwise.training.checkpoint import write_atomically
 
 __all__ = ["Answer", "ask_likelihood", "write_nats"]
@@ -50,7 +50,13 @@ class Answer:
 
 
 def ask_likelihood(
-    folder: RunFolder, model: Model, data: str | None, target: str | None, chains: int, temperatures: int, seed: int
+    folder: RunFolder,
+    model: EnergyModel,
+    data: str | None,
+    target: str | None,
+    chains: int,
+    temperatures: int,
+    seed: int,
 ) -> Answer:
     """How probable rows are under a run's model; of a belief network, a lower bound.
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from layerwise.data.column_tables import TABLES
 from layerwise.data.rows import Rows
 from layerwise.data.suitable import suitable_units
 from layerwise.errors import OptionError
+from layerwise.runs.network_defaults import NETWORK_DEFAULTS
+from layerwise.training.plans import PLANS
 
-__all__ = ["defaults_for", "visible_for", "visible_of_machine"]
+__all__ = ["defaults_for", "visible_for", "visible_of_units"]
 
 
 def visible_for(rows: Rows) -> Literal["bernoulli", "gaussian"]:
@@ -19,7 +23,7 @@ def visible_for(rows: Rows) -> Literal["bernoulli", "gaussian"]:
     return suitable_units(rows)
 
 
-def visible_of_machine(rows: Rows | None, source: str) -> str:
+def visible_of_units(rows: Rows | None, source: str) -> str:
     """Column by column for a table, letters for an alignment, and what :func:`visible_for` says for others."""
     if Path(source).suffix.lower() in TABLES:
         return "mixed"
@@ -36,7 +40,11 @@ MOST_EPOCHS = 500
 
 
 def defaults_for(
-    rows: Rows | None, labels: int | None = None, model: str = "dbn", source: str = "", visible: str | None = None
+    rows: Rows | None,
+    labels: int | None = None,
+    model: str = "dbn",
+    source: str = "",
+    given: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Values of ``[training]`` that suit the data; every other one is the plan's own.
 
@@ -46,19 +54,24 @@ def defaults_for(
         The data's training rows.
     labels : int or None
         How many labels are to be kept; None for all there are.
-    model : {"dbn", "rbm", "class-rbm"}
+    model : str
+        Its name.
     source : str
         Where the rows come from.
-    visible : str, optional
-        Kind of the visible units, where a person chose it.
+    given : mapping
+        What a person chose.
 
     Raises
     ------
     OptionError
-        A network is to learn an alignment.
+        A belief network is to learn an alignment.
     """
+    visible = given.get("visible") or ("" if model == "dbn" else visible_of_units(rows, source))
+    if model in ("rbm", "class-rbm"):
+        return _of_machine(rows, labels if model == "class-rbm" else None, visible)
     if model != "dbn":
-        return _of_machine(rows, labels if model == "class-rbm" else None, source, visible)
+        labelled = labels if PLANS[model].needs_labels else None
+        return {"visible": visible, **NETWORK_DEFAULTS[model](rows, labelled, given)}
     chosen: dict[str, Any] = {"hidden": [500, 500, 2000], "twin": True}
     if rows is None:
         return chosen
@@ -76,8 +89,8 @@ def defaults_for(
     return chosen
 
 
-def _of_machine(rows: Rows | None, labels: int | None, source: str, visible: str | None) -> dict[str, Any]:
-    chosen: dict[str, Any] = {"visible": visible or visible_of_machine(rows, source)}
+def _of_machine(rows: Rows | None, labels: int | None, visible: str) -> dict[str, Any]:
+    chosen: dict[str, Any] = {"visible": visible}
     if rows is None:
         return chosen
     chosen["hidden"] = [500] if rows.n_columns >= 400 else [256] if rows.n_columns >= 32 else [64]

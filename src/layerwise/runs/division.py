@@ -4,7 +4,7 @@
 part          used for
 ============  ==========================================================================================
 learning      every layer learns from these rows; the network is fine-tuned on those that keep a label
-monitored     the free-energy gap, and nothing else: neither rows nor labels are learned from
+monitored     the free-energy gap, and curves of held-out rows: neither rows nor labels are learned from
 test          looked at when a course is done, and never before
 ============  ==========================================================================================
 """
@@ -71,10 +71,7 @@ class Division:
         stream, labelled_sample = None, None
         if labelled is not None:
             stream = Minibatches(labelled, self.preparation, batch_size, random.child("labelled order"), device=device)
-            some = _some(labelled, random.child("labelled sample"))
-            assert some.labels is not None
-            codes = torch.from_numpy(some.labels).to(device)
-            labelled_sample = prepared_sample(some, self.preparation, device), codes
+            labelled_sample = self._labelled_sample(_some(labelled, random.child("labelled sample")), device)
         return Lessons(
             rows=Minibatches(self.learning, self.preparation, batch_size, random.child("order"), device=device),
             labelled=stream,
@@ -83,7 +80,16 @@ class Division:
             held_out=None if self.monitored is None else prepared_sample(self.monitored, self.preparation, device),
             labelled_sample=labelled_sample,
             units=self.units,
+            held_out_labelled=self._labelled_sample(self.monitored, device),
         )
+
+    def _labelled_sample(self, rows: Rows | None, device: str) -> tuple[Tensor, Tensor] | None:
+        """Prepared rows that have a label, and the labels; None where there is none."""
+        labelled = None if rows is None else _labelled(rows)
+        if labelled is None:
+            return None
+        assert labelled.labels is not None
+        return prepared_sample(labelled, self.preparation, device), torch.from_numpy(labelled.labels).to(device)
 
 
 def divide(dataset: Dataset, table: DataTable, visible: str, seed: int) -> Division:

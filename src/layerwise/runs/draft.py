@@ -122,7 +122,7 @@ class Draft:
                 del training["visible"]
             model, source = self._model(training), "" if data is None else str(data.get("source", ""))
             counted = labels if type(labels) is int else None
-            chosen = defaults_for(rows, counted, model, source, training.get("visible"))
+            chosen = defaults_for(rows, counted, model, source, training)
             tables["training"] = {"model": model, **chosen, **training}
         if run is not None and run.get("device", "auto") == "auto":
             run["device"] = "cuda" if _cuda() else "cpu"

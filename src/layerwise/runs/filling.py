@@ -8,7 +8,7 @@ from torch import Tensor
 from layerwise.energy.clamping import impute
 from layerwise.energy.class_rbm import classes_of
 from layerwise.randomness import RandomStream
-from layerwise.runs.model import Model
+from layerwise.runs.energy_model import EnergyModel
 
 __all__ = ["fill"]
 
@@ -18,13 +18,18 @@ ROWS_AT_ONCE = 1000
 
 @torch.no_grad()
 def fill(
-    model: Model, prepared: Tensor, random: RandomStream, steps: int, chains: int = CHAINS, burn_in: int | None = None
+    model: EnergyModel,
+    prepared: Tensor,
+    random: RandomStream,
+    steps: int,
+    chains: int = CHAINS,
+    burn_in: int | None = None,
 ) -> Tensor:
     """Prepared rows with every NaN replaced by its expectation given the row's other values.
 
     Parameters
     ----------
-    model : Model
+    model : EnergyModel
         Of a single machine; a label counts as missing, too.
     prepared : Tensor of shape (rows, units)
     random : RandomStream

@@ -9,12 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int64, Integer
 
 from layerwise.runs.machine_findings import Chains, ColumnMarginal, Filling, Forgetting
-from layerwise.runs.measured import THIS_NETWORK, Curve, LayerFinding, LikelihoodFinding, Score
+from layerwise.runs.measured import (
+    THIS_NETWORK,
+    Curve,
+    ErrorScore,
+    FlowCurve,
+    LayerFinding,
+    LikelihoodFinding,
+    NeuronFinding,
+    Score,
+)
 from layerwise.runs.plane import Plane
 
 __all__ = ["Findings", "Mistake"]
@@ -72,7 +82,7 @@ class Findings:
     column_names : tuple of str or None
         Of rows that are no pictures.
     layers : tuple of LayerFinding
-        From the data upwards.
+        Of an energy model, from the data upwards.
     curves : tuple of Curve
         In the order of the stages.
     scores : tuple of Score
@@ -101,7 +111,10 @@ class Findings:
         TOML that makes the run again.
     command : str
         What to type for that.
-    model : {"dbn", "rbm", "class-rbm"}
+    model : str
+        Its name in a recipe.
+    hidden : tuple of int
+        Size of each hidden layer, from the data upwards.
     likelihoods : tuple of LikelihoodFinding
         Of the test rows, one a repeat; empty where it was not measured.
     chains : Chains or None
@@ -112,6 +125,14 @@ class Findings:
         Of a single machine whose rows are no pictures.
     filling : Filling or None
         Of an RBM.
+    flows : tuple of FlowCurve
+        How learning reached each layer of a network, stage by stage.
+    errors : tuple of ErrorScore
+        Of test rows as an autoencoder gives them back, and what that is compared with.
+    linear : ndarray of shape (rows, columns) or None
+        ``inputs`` as principal components give them back, where the model is an autoencoder.
+    neurons : tuple of NeuronFinding
+        Of a perceptron.
     """
 
     title: str
@@ -144,6 +165,25 @@ class Findings:
     forgetting: Forgetting | None = None
     marginals: tuple[ColumnMarginal, ...] = ()
     filling: Filling | None = None
+    hidden: tuple[int, ...] = ()
+    flows: tuple[FlowCurve, ...] = ()
+    errors: tuple[ErrorScore, ...] = ()
+    linear: Float[np.ndarray, "input column"] | None = None
+    neurons: tuple[NeuronFinding, ...] = ()
+
+    @property
+    def family(self) -> Literal["stack", "machine", "network"]:
+        """A belief network, one machine by itself, or a network without energies."""
+        return "stack" if self.model == "dbn" else "machine" if self.model in ("rbm", "class-rbm") else "network"
+
+    @property
+    def thing(self) -> str:
+        """What the model is called in a sentence."""
+        return "perceptron" if self.neurons else "machine" if self.family == "machine" else "network"
+
+    def error(self, name: str) -> ErrorScore | None:
+        """The error of that name, if there is one."""
+        return next((error for error in self.errors if error.name == name), None)
 
     def score(self, name: str) -> Score | None:
         """The score of that name, if there is one."""

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from layerwise.data.column_tables import code_of, load_columns
-from layerwise.data.rows import Dataset
+from layerwise.data.rows import Dataset, Rows
 from layerwise.data.sources import load
 from layerwise.errors import DataError
 from layerwise.runs.recipe import DataTable
-from layerwise.training.course import AnyPlan
-from layerwise.training.machine_plan import ClassRBMPlan, RBMPlan
+from layerwise.training.plans import AnyPlan
 
-__all__ = ["fingerprint", "open_data"]
+__all__ = ["fingerprint", "open_data", "refuse_missing"]
 
 
 def open_data(table: DataTable, plan: AnyPlan | None = None) -> tuple[Dataset, str]:
@@ -25,8 +24,8 @@ def open_data(table: DataTable, plan: AnyPlan | None = None) -> tuple[Dataset, s
     Parameters
     ----------
     table : DataTable
-    plan : Plan, RBMPlan or ClassRBMPlan, optional
-        A mixed layer takes a table column by column; a single machine learns from rows with missing values.
+    plan : optional
+        A mixed layer takes a table column by column; some models learn from rows with missing values.
 
     Returns
     -------
@@ -41,13 +40,32 @@ def open_data(table: DataTable, plan: AnyPlan | None = None) -> tuple[Dataset, s
     if plan is not None and plan.visible == "mixed":
         dataset = load_columns(Path(table.source), table.target)
     else:
-        missing = plan is not None and plan.model in (RBMPlan.model, ClassRBMPlan.model)
+        missing = plan is not None and plan.takes_missing
         dataset = load(table.source, target=table.target, progress=True, missing=missing)
+    if plan is not None and not plan.takes_missing:
+        for rows in (dataset.train, dataset.test):
+            if rows is not None:
+                refuse_missing(rows, dataset.name, plan.model)
     found = fingerprint(dataset)
     if table.fingerprint not in (None, found):
         rule = "has changed since the recipe was written: its fingerprint is another"
         raise DataError("data", table.source, rule, "bring back the data as they were, or train a new run")
     return dataset, found
+
+
+def refuse_missing(rows: Rows, what: str, model: str) -> None:
+    """Refuse rows with missing values; a sparse matrix misses none.
+
+    Raises
+    ------
+    DataError
+    """
+    values = rows.values
+    if not isinstance(values, np.ndarray) or values.dtype.kind != "f" or not np.isnan(values).any():
+        return
+    count = int(np.isnan(values).any(axis=1).sum())
+    rule = f"has {count:,} rows that miss a value, and the model {model} cannot do without"
+    raise DataError("DATA", what, rule, "fill the gaps first: layerwise train --model rbm, then layerwise impute")
 
 
 def fingerprint(dataset: Dataset) -> str:

@@ -17,17 +17,17 @@ from layerwise.data.tables import rows_from_table
 from layerwise.errors import DataError, OptionError, RunError
 from layerwise.randomness import RandomStream
 from layerwise.runs.division import prepared_sample
+from layerwise.runs.energy_model import EnergyModel
 from layerwise.runs.filling import fill
 from layerwise.runs.folder import RunFolder
 from layerwise.runs.matching import load_like, matched
-from layerwise.runs.model import Model
 from layerwise.runs.outputs import check_output, write_table
 from layerwise.training.checkpoint import write_atomically
 
 __all__ = ["impute_file"]
 
 
-def impute_file(folder: RunFolder, model: Model, data: Path, output: Path, steps: int, seed: int) -> int:
+def impute_file(folder: RunFolder, model: EnergyModel, data: Path, output: Path, steps: int, seed: int) -> int:
     """Fill the missing values of a file; return how many there were.
 
     A table gives a table and an array an array. Whole numbers and booleans stay what they are: they are filled with the
@@ -55,7 +55,7 @@ def impute_file(folder: RunFolder, model: Model, data: Path, output: Path, steps
     return (_table if of_table else _array)(folder, model, data, output, steps, random)
 
 
-def _table(folder: RunFolder, model: Model, data: Path, output: Path, steps: int, random: RandomStream) -> int:
+def _table(folder: RunFolder, model: EnergyModel, data: Path, output: Path, steps: int, random: RandomStream) -> int:
     table: Any = read_table(data)
     target = folder.recipe().data.target
     labels = target if target in table.column_names else None
@@ -67,14 +67,14 @@ def _table(folder: RunFolder, model: Model, data: Path, output: Path, steps: int
     return sum(entry is None for cells in read_frame(asked, data.name).columns for entry in cells.entries)
 
 
-def _columns(model: Model, table: Any, what: str, steps: int, random: RandomStream) -> Any:
+def _columns(model: EnergyModel, table: Any, what: str, steps: int, random: RandomStream) -> Any:
     """Of a run that learned a table's columns."""
     assert model.code is not None
     rows = model.code.rows(table, what=what)
     return model.code.restore(_filled(model, rows, steps, random), like=table)
 
 
-def _numbers(model: Model, table: Any, what: str, steps: int, random: RandomStream) -> Any:
+def _numbers(model: EnergyModel, table: Any, what: str, steps: int, random: RandomStream) -> Any:
     """Of a run whose visible units are of one kind, and whose columns are numbers."""
     rows = matched(rows_from_table(table, what=what, missing=True), model, what)
     back = _filled(model, rows, steps, random)
@@ -90,7 +90,7 @@ def _numbers(model: Model, table: Any, what: str, steps: int, random: RandomStre
     return build_table(frame.backend, columns)
 
 
-def _array(folder: RunFolder, model: Model, data: Path, output: Path, steps: int, random: RandomStream) -> int:
+def _array(folder: RunFolder, model: EnergyModel, data: Path, output: Path, steps: int, random: RandomStream) -> int:
     rows = matched(load_like(str(data), None, None, model).train, model, data.name)
     if hasattr(rows.values, "toarray"):
         raise DataError("DATA", str(data), "is sparse, and misses no value")
@@ -103,6 +103,6 @@ def _array(folder: RunFolder, model: Model, data: Path, output: Path, steps: int
     return int(gaps.sum())
 
 
-def _filled(model: Model, rows: Rows, steps: int, random: RandomStream) -> npt.NDArray[np.float64]:
+def _filled(model: EnergyModel, rows: Rows, steps: int, random: RandomStream) -> npt.NDArray[np.float64]:
     """Rows in the data's own units."""
     return model.preparation.restore(fill(model, prepared_sample(rows, model.preparation), random, steps))

@@ -212,13 +212,16 @@ class Job:
             layers=outcome.layers(),
             accuracies=accuracies,
             likelihood=outcome.likelihood(),
+            errors=outcome.errors(),
+            neurons=outcome.neurons(self.metrics.mistakes(self.repeat)),
             seconds=round(self._total_seconds(), 3),
         )
 
     def _report(self, stop: Stop) -> Findings:
         """The report is of the model as it was saved."""
         model = Model.load(self.folder.model_path)
-        findings = outline(self.recipe, self.results, self.metrics.curves(), self.folder, self.dataset.name)
+        curves, flows, name = self.metrics.curves(), self.metrics.flows(), self.dataset.name
+        findings = outline(self.recipe, self.results, curves, self.folder, name, flows)
         with stop.at_once():
             findings = portray(findings, model, division_of(self.dataset, self.recipe), self.recipe.run.seed)
             page = render(findings)

@@ -7,25 +7,25 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from layerwise.data.rows import Rows
-from layerwise.energy.class_rbm import classes_of, features_of
+from layerwise.energy.class_rbm import classes_of
 from layerwise.randomness import RandomStream, random_words
 from layerwise.runs import findings as room
+from layerwise.runs.as_seen import as_seen, unit_names
 from layerwise.runs.columns_seen import SeenColumn, columns_seen, marginal
 from layerwise.runs.division import Division, prepared_sample
 from layerwise.runs.dreams import dreams, forgetting
+from layerwise.runs.energy_model import EnergyModel
 from layerwise.runs.filling import fill
 from layerwise.runs.findings import Findings
 from layerwise.runs.machine_findings import Chains, ColumnMarginal, FilledCell, Filling, Forgetting
-from layerwise.runs.model import Model
 from layerwise.runs.numerals import with_minus
 from layerwise.training.single_machine import filled
 
-__all__ = ["as_seen", "first_filters", "unit_names", "with_chains"]
+__all__ = ["with_chains"]
 
 CHAIN_TIMES = (1, 10, 100, 1000)
 """Gibbs steps after which the chains of a report are looked at."""
@@ -40,38 +40,13 @@ _LAGS = 100
 _MARGINALS = 24
 
 
-def as_seen(prepared: Tensor, model: Model) -> npt.NDArray[Any]:
-    """Pictures from 0 (black) to 1 (white); other rows in the units that the layers see."""
-    if model.picture is None or (model.preparation.kind == "bernoulli" and model.code is None):
-        return prepared.numpy()
-    raw = model.preparation.restore(prepared)
-    return np.clip(raw / (model.full_scale or max(float(np.nanmax(raw)), 1.0)), 0, 1)
-
-
-def first_filters(model: Model) -> npt.NDArray[Any]:
-    """Weights between the data's units and each unit of the first layer, of shape (hidden, units)."""
-    rbm = model.net.layers[0]
-    return rbm.weights[: features_of(rbm) if model.kind == "class-rbm" else None].T.contiguous().numpy()
-
-
-def unit_names(model: Model) -> tuple[str, ...] | None:
-    """A name for each visible unit of a single machine, where its columns have names."""
-    if model.code is not None:
-        return model.code.unit_names
-    categories = model.preparation.categories
-    if not categories:
-        return model.columns
-    names = model.columns or tuple(f"column {place}" for place in range(1, len(categories) + 1))
-    return tuple(f"{name}={code}" for name, count in zip(names, categories, strict=True) for code in range(count))
-
-
-def with_chains(findings: Findings, model: Model, division: Division, seed: int) -> Findings:
+def with_chains(findings: Findings, model: EnergyModel, division: Division, seed: int) -> Findings:
     """Add what only a single machine has to show.
 
     Parameters
     ----------
     findings : Findings
-    model : Model
+    model : EnergyModel
     division : Division
         Of the first repeat.
     seed : int
@@ -101,12 +76,12 @@ def _missing(values: Any) -> float:
     return 0.0 if hasattr(values, "toarray") else float(np.isnan(values).mean())
 
 
-def _has_means(model: Model) -> bool:
+def _has_means(model: EnergyModel) -> bool:
     """Whether a mean of the units is something to look at: a mean of one-hot units is none."""
     return not model.preparation.categories
 
 
-def _forgetting(model: Model, division: Division, random: RandomStream) -> Forgetting:
+def _forgetting(model: EnergyModel, division: Division, random: RandomStream) -> Forgetting:
     rbm = model.machine
     rows = _some(division.test, FORGETTING_CHAINS, model)
     start = filled(rbm, rows)
@@ -119,7 +94,7 @@ def _forgetting(model: Model, division: Division, random: RandomStream) -> Forge
     return Forgetting(mixed.time, mixed.error, mixed.effective, len(start), FORGETTING_STEPS, shown)
 
 
-def _marginals(model: Model, division: Division, random: RandomStream) -> tuple[ColumnMarginal, ...]:
+def _marginals(model: EnergyModel, division: Division, random: RandomStream) -> tuple[ColumnMarginal, ...]:
     data = _some(division.learning, _ROWS, model)
     drawn = dreams(model.machine, _ROWS, random, CHAIN_TIMES[-1:], labels=model.n_labels)[CHAIN_TIMES[-1]]
     names = unit_names(model)
@@ -129,7 +104,7 @@ def _marginals(model: Model, division: Division, random: RandomStream) -> tuple[
     return tuple(found[place] for place in kept)
 
 
-def _filling(model: Model, division: Division, random: RandomStream) -> Filling | None:
+def _filling(model: EnergyModel, division: Division, random: RandomStream) -> Filling | None:
     picture = model.picture is not None
     rows = _some(division.test, room.RECONSTRUCTIONS if picture else _FILLED_ROWS, model)
     hidden = _lower_half(rows, model) if picture else _some_sites(rows, model, random.child("hidden"))
@@ -148,7 +123,7 @@ def _filling(model: Model, division: Division, random: RandomStream) -> Filling 
     return Filling(share, error, baseline, tuple(_cells(model, rows, hidden, back)))
 
 
-def _cells(model: Model, rows: Tensor, hidden: Tensor, back: Tensor) -> Iterator[FilledCell]:
+def _cells(model: EnergyModel, rows: Tensor, hidden: Tensor, back: Tensor) -> Iterator[FilledCell]:
     """One hidden cell a row, another column each time, of the first rows that have one."""
     names = unit_names(model)
     true, found = columns_seen(model, rows, names), columns_seen(model, back, names)
@@ -168,7 +143,7 @@ def _text(column: SeenColumn, row: int) -> str:
     return with_minus(str(value)) if isinstance(value, int) else str(value)
 
 
-def _lower_half(rows: Tensor, model: Model) -> Tensor:
+def _lower_half(rows: Tensor, model: EnergyModel) -> Tensor:
     assert model.picture is not None
     height, width = model.picture
     sites = torch.arange(height * width) >= (height - height // 2) * width
@@ -177,7 +152,7 @@ def _lower_half(rows: Tensor, model: Model) -> Tensor:
     return units.expand(len(rows), -1).clone()
 
 
-def _some_sites(rows: Tensor, model: Model, random: RandomStream) -> Tensor:
+def _some_sites(rows: Tensor, model: EnergyModel, random: RandomStream) -> Tensor:
     """A share of the sites of chance: all units of a column or none."""
     sizes = _site_sizes(model, rows.shape[1])
     words = random_words(random, len(rows), len(sizes)).to(torch.int64) & 0xFFFFFF
@@ -185,12 +160,12 @@ def _some_sites(rows: Tensor, model: Model, random: RandomStream) -> Tensor:
     return chosen.repeat_interleave(torch.tensor(sizes), dim=1)
 
 
-def _site_sizes(model: Model, units: int) -> Sequence[int]:
+def _site_sizes(model: EnergyModel, units: int) -> Sequence[int]:
     if model.code is not None:
         slices = sorted(model.code.slices.values(), key=lambda of_column: of_column.start)
         return [of_column.stop - of_column.start for of_column in slices]
     return list(model.preparation.categories) or [1] * units
 
 
-def _some(rows: Rows, count: int, model: Model) -> Tensor:
+def _some(rows: Rows, count: int, model: EnergyModel) -> Tensor:
     return prepared_sample(rows.select(slice(0, count)), model.preparation)

@@ -14,7 +14,7 @@ from layerwise.data.rows import Dataset, Rows
 from layerwise.data.sources import load
 from layerwise.errors import DataError, OptionError
 from layerwise.runs.division import division_of
-from layerwise.runs.fingerprint import open_data
+from layerwise.runs.fingerprint import open_data, refuse_missing
 from layerwise.runs.folder import RunFolder
 from layerwise.runs.model import Model
 
@@ -74,11 +74,11 @@ def load_like(data: str, target: str | None, usual_target: str | None, model: Mo
     usual_target : str or None
         Of the run's recipe; the table may have it or not.
     model : Model, optional
-        Only a single machine's rows may have missing values.
+        Some models' rows may have missing values.
     """
     if model is not None and model.code is not None:
         return _table_like(Path(data).expanduser(), target, usual_target, model.code)
-    gaps = model is not None and model.kind != "dbn"
+    gaps = model is not None and model.takes_missing
     if target is None and usual_target is not None and Path(data).suffix.lower() in TABLES:
         try:
             return load(data, target=usual_target, progress=True, missing=gaps)
@@ -117,8 +117,11 @@ def matched(rows: Rows, model: Model, what: str) -> Rows:
     Raises
     ------
     DataError
-        Where columns are missing or too many, pictures have another size, or a class is unknown.
+        Where columns are missing or too many, pictures have another size, a class is unknown, or a cell is missing
+        and the model cannot do without.
     """
+    if not model.takes_missing:
+        refuse_missing(rows, what, model.kind)
     rows = _scaled(_with_columns(rows, model, what), model, what)
     return rows.with_classes(model.classes) if rows.labels is not None and model.classes else rows
 

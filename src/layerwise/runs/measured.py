@@ -14,17 +14,24 @@ import numpy as np
 
 __all__ = [
     "BASELINE",
+    "COMPONENTS",
+    "MEAN_ROW",
     "THIS_NETWORK",
     "WITHOUT_PRETRAINING",
     "Curve",
+    "ErrorScore",
+    "FlowCurve",
     "LayerFinding",
     "LikelihoodFinding",
+    "NeuronFinding",
     "Score",
 ]
 
 THIS_NETWORK = "this network"
 WITHOUT_PRETRAINING = "without pretraining"
 BASELINE = "logistic regression"
+COMPONENTS = "principal components"
+MEAN_ROW = "the mean row"
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,86 @@ class Score:
 
     def __str__(self) -> str:
         return _percent(self.mean, self.std)
+
+
+@dataclass(frozen=True)
+class FlowCurve:
+    """How learning reached each layer of a network, after each epoch of a stage.
+
+    Parameters
+    ----------
+    stage : str
+        The stage's title.
+    epochs : sequence of int
+        Counted from 1.
+    layers : tuple of str
+        Names of the layers that learn, from the data upwards.
+    measures : mapping of str to sequence of sequence of float
+        One line an epoch with a figure for each layer, under the names of
+        :class:`~layerwise.networks.flow.GradientFlowInfo`.
+    """
+
+    stage: str
+    epochs: Sequence[int]
+    layers: tuple[str, ...]
+    measures: Mapping[str, Sequence[Sequence[float]]]
+
+
+@dataclass(frozen=True)
+class ErrorScore:
+    """Squared difference between test rows and what comes back of them, once for each repeat.
+
+    Parameters
+    ----------
+    name : str
+        ``THIS_NETWORK``, ``WITHOUT_PRETRAINING``, ``COMPONENTS`` or ``MEAN_ROW``.
+    errors : sequence of float
+        Summed over the units, mean over the rows; in the order of the repeats.
+    """
+
+    name: str
+    errors: Sequence[float]
+
+    @property
+    def mean(self) -> float:
+        """Mean over the repeats."""
+        return float(np.mean(self.errors))
+
+    @property
+    def std(self) -> float:
+        """Standard deviation over the repeats (with n - 1); NaN for a single one."""
+        return float(np.std(self.errors, ddof=1)) if len(self.errors) > 1 else math.nan
+
+
+@dataclass(frozen=True)
+class NeuronFinding:
+    """What a threshold neuron came to, and whether it could come to an end.
+
+    Parameters
+    ----------
+    name : str
+        Of the class that it tells from the others.
+    mistakes : int
+        In all epochs.
+    left : int
+        Training rows on the wrong side of what was learned.
+    separable : bool or None
+        Whether a hyperplane separates the class from the others; None where that was not decided.
+    margin : float
+        Of the hyperplane that stays furthest from both sides, in prepared units; 0 where there is none.
+    bound : float
+        Most mistakes that Rosenblatt's rule can make; infinite where no hyperplane separates, NaN where not decided.
+    exact : bool
+        Of a class that is not separable: whether a common point of both hulls was found in exact arithmetic.
+    """
+
+    name: str
+    mistakes: int
+    left: int
+    separable: bool | None = None
+    margin: float = math.nan
+    bound: float = math.nan
+    exact: bool = False
 
 
 @dataclass(frozen=True)

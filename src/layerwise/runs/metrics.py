@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from layerwise.errors import RunError, StorageError
-from layerwise.runs.measured import Curve
+from layerwise.runs.measured import Curve, FlowCurve
 from layerwise.training.checkpoint import write_atomically
 
 __all__ = ["Metrics"]
 
-_NOT_MEASURES = ("repeat", "stage", "epoch", "rows_per_second", "seconds")
+_NOT_MEASURES = ("repeat", "stage", "epoch", "rows_per_second", "seconds", "flow")
 
 
 class Metrics:
@@ -106,10 +106,34 @@ class Metrics:
         curves: list[Curve] = []
         for stage in dict.fromkeys(line["stage"] for line in lines):
             of_stage = [line for line in lines if line["stage"] == stage]
-            names = [name for name in of_stage[0] if name not in _NOT_MEASURES]
+            names = [name for name, value in of_stage[0].items() if name not in _NOT_MEASURES and _is_figure(value)]
             measures = {name: [_number(line.get(name)) for line in of_stage] for name in names}
             curves.append(Curve(stage, [line["epoch"] for line in of_stage], measures))
         return tuple(curves)
+
+    def flows(self, repeat: int = 0) -> tuple[FlowCurve, ...]:
+        """How learning reached each layer after the epochs of a repeat, of stages where that was looked at."""
+        lines = [line for line in self.lines if line["repeat"] == repeat and line.get("flow") is not None]
+        flows: list[FlowCurve] = []
+        for stage in dict.fromkeys(line["stage"] for line in lines):
+            of_stage = [line for line in lines if line["stage"] == stage]
+            found = [line["flow"] for line in of_stage]
+            measures = {
+                name: [[_number(value) for value in flow[name]] for flow in found]
+                for name in found[0]
+                if name != "names"
+            }
+            flows.append(FlowCurve(stage, [line["epoch"] for line in of_stage], tuple(found[0]["names"]), measures))
+        return tuple(flows)
+
+    def mistakes(self, repeat: int) -> list[int]:
+        """Mistakes of each threshold neuron, over all epochs of a repeat; empty where there is none."""
+        counts = [line["of_neurons"] for line in self.lines if line["repeat"] == repeat and "of_neurons" in line]
+        return [sum(of_neuron) for of_neuron in zip(*counts, strict=True)]
+
+
+def _is_figure(value: Any) -> bool:
+    return value is None or isinstance(value, int | float)
 
 
 def _number(value: Any) -> float:

@@ -1,11 +1,12 @@
-"""A model as one safe file, and back. The file of a belief network is what it was before there were single machines."""
+"""A model as one safe file, and back. The file of a belief network is what it was before there were other models."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -15,8 +16,12 @@ from layerwise.energy import RBM, BeliefNet
 from layerwise.energy.class_rbm import class_rbm
 from layerwise.errors import LayerwiseError, RunError
 from layerwise.networks import sigmoid_stack
+from layerwise.randomness import RandomStream
+from layerwise.runs.energy_model import EnergyModel
 from layerwise.runs.model import Model
+from layerwise.runs.network_model import NetworkModel
 from layerwise.training.checkpoint import read_tree, write_tree
+from layerwise.training.plans import PLANS, AnyNetworkPlan
 from layerwise.units import BernoulliUnits, kind_from, kind_named
 
 __all__ = ["read_model", "write_model"]
@@ -33,10 +38,6 @@ def write_model(path: Path, model: Model) -> None:
     """
     tree: dict[str, Any] = {
         "preparation": model.preparation.to_tensors(),
-        "visible": model.net.layers[0].visible.name,
-        "sizes": list(model.net.sizes),
-        "layers": [dict(rbm.state_dict()) for rbm in model.net.layers],
-        "network": None if model.network is None else dict(model.network.state_dict()),
         "classes": list(model.classes),
         "columns": None if model.columns is None else list(model.columns),
         "picture": None if model.picture is None else list(model.picture),
@@ -44,9 +45,12 @@ def write_model(path: Path, model: Model) -> None:
         "provenance": model.provenance,
     }
     if model.kind != "dbn":
-        units = model.preparation.spec() if model.code is None else model.code.spec()
         code = None if model.code is None else model.code.to_tree()
-        tree |= {"model": model.kind, "units": units, "code": code, "mean": model.mean}
+        tree |= {"model": model.kind, "units": dict(model.units), "code": code}
+    if isinstance(model, EnergyModel):
+        tree |= _of_energy(model)
+    elif isinstance(model, NetworkModel):
+        tree |= {"plan": asdict(model.plan), "network": dict(model.network.state_dict())}
     write_tree(path, tree, _KIND)
 
 
@@ -63,31 +67,49 @@ def read_model(path: Path) -> Model:
         raise RunError("RUN", path.parent, rule, f"go on with it by `layerwise resume {path.parent}`")
     tree = read_tree(path, _KIND)
     try:
-        sizes, classes = [int(size) for size in tree["sizes"]], tuple(str(name) for name in tree["classes"])
-        kind = str(tree.get("model", "dbn"))  # the first models were all belief networks
-        layers = _stack(tree, sizes) if kind == "dbn" else [_machine(tree, kind, sizes[-1], len(classes))]
-        network: nn.Sequential | None = None
-        if tree["network"] is not None:
-            network = sigmoid_stack(sizes, len(classes))
-            network.load_state_dict(tree["network"])
-            network.requires_grad_(False)
-        code = tree.get("code")
-        return Model(
-            Preparation.from_tensors(tree["preparation"]),
-            BeliefNet(layers),
-            network,
-            classes,
-            None if tree["columns"] is None else tuple(tree["columns"]),
-            None if tree["picture"] is None else (int(tree["picture"][0]), int(tree["picture"][1])),
-            tree["full_scale"],
-            tree["provenance"],
-            kind,
-            None if code is None else TablePreparation.from_tree(code),
-            tree.get("mean"),
-        )
+        kind, code = str(tree.get("model", "dbn")), tree.get("code")  # the first models were all belief networks
+        common: dict[str, Any] = {
+            "preparation": Preparation.from_tensors(tree["preparation"]),
+            "classes": tuple(str(name) for name in tree["classes"]),
+            "columns": None if tree["columns"] is None else tuple(tree["columns"]),
+            "picture": None if tree["picture"] is None else (int(tree["picture"][0]), int(tree["picture"][1])),
+            "full_scale": tree["full_scale"],
+            "provenance": tree["provenance"],
+            "kind": kind,
+            "code": None if code is None else TablePreparation.from_tree(code),
+        }
+        return _network(tree, common) if "plan" in tree else _energy(tree, common)
     except (LookupError, TypeError, ValueError, RuntimeError, LayerwiseError) as problem:
         rule = f"is damaged: its parts do not fit ({' '.join(str(problem).split())})"
         raise RunError("file", path, rule, "use a copy of it") from problem
+
+
+def _network(tree: Mapping[str, Any], common: dict[str, Any]) -> NetworkModel:
+    plan = cast(AnyNetworkPlan, PLANS[common["kind"]](**tree["plan"]))
+    network = plan.network(tree["units"], len(common["classes"]), RandomStream(0))
+    network.load_state_dict(tree["network"])
+    return NetworkModel(network=network.requires_grad_(False).eval(), plan=plan, **common)
+
+
+def _of_energy(model: EnergyModel) -> dict[str, Any]:
+    tree: dict[str, Any] = {
+        "visible": model.net.layers[0].visible.name,
+        "sizes": list(model.net.sizes),
+        "layers": [dict(rbm.state_dict()) for rbm in model.net.layers],
+        "network": None if model.network is None else dict(model.network.state_dict()),
+    }
+    return tree if model.kind == "dbn" else tree | {"mean": model.mean}
+
+
+def _energy(tree: Mapping[str, Any], common: dict[str, Any]) -> EnergyModel:
+    sizes, kind, classes = [int(size) for size in tree["sizes"]], common["kind"], len(common["classes"])
+    layers = _stack(tree, sizes) if kind == "dbn" else [_machine(tree, kind, sizes[-1], classes)]
+    network: nn.Sequential | None = None
+    if tree["network"] is not None:
+        network = sigmoid_stack(sizes, classes)
+        network.load_state_dict(tree["network"])
+        network.requires_grad_(False)
+    return EnergyModel(net=BeliefNet(layers), network=network, mean=tree.get("mean"), **common)
 
 
 def _stack(tree: Mapping[str, Any], sizes: list[int]) -> list[RBM]:

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 from layerwise.data.rows import Dataset
+from layerwise.networks import Autoencoder, Network
+from layerwise.networks.reconstruction import Reconstruction
 from layerwise.runs.division import Division, prepared_sample
+from layerwise.runs.energy_model import EnergyModel
+from layerwise.runs.given_back import components_error, mean_row_error, network_error
 from layerwise.runs.likelihood import finding_of
-from layerwise.runs.measured import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, LayerFinding, LikelihoodFinding
+from layerwise.runs.measured import (
+    BASELINE,
+    COMPONENTS,
+    MEAN_ROW,
+    THIS_NETWORK,
+    WITHOUT_PRETRAINING,
+    LayerFinding,
+    LikelihoodFinding,
+    NeuronFinding,
+)
 from layerwise.runs.model import Model
+from layerwise.runs.network_model import NetworkModel
+from layerwise.runs.neurons import neuron_findings
 from layerwise.runs.recipe import Recipe
 from layerwise.runs.scores import accuracy, logistic_regression
 from layerwise.training.course import Course
 from layerwise.training.machine_plan import ClassRBMPlan, RBMPlan
+from layerwise.training.perceptron_plan import PerceptronPlan
+from layerwise.training.plans import AnyNetworkPlan
 from layerwise.training.pretraining import measure_layer
 from layerwise.training.single_machine import filled, measure_class_machine, moments
+from layerwise.units import kind_from
 
 __all__ = ["Outcome"]
 
@@ -47,27 +66,29 @@ class Outcome:
     def model(self) -> Model:
         """What was learned, with all that it needs to meet new rows."""
         rows, kind = self.division.learning, self.recipe.training.model
-        machine: dict[str, Any] = {}
-        if kind != "dbn":
-            machine = {"kind": kind, "code": self.division.code, "mean": moments(self.course.lessons.sample)[0]}
-        return Model(
-            self.division.preparation,
-            self.course.net,
-            self.course.network,
-            rows.classes,
-            rows.columns,
-            rows.picture,
-            rows.full_scale,
-            {"data": self.dataset.name, "seed": self.seed, "layerwise": version("layerwise")},
-            **machine,
-        )
+        common: dict[str, Any] = {
+            "preparation": self.division.preparation,
+            "classes": rows.classes,
+            "columns": rows.columns,
+            "picture": rows.picture,
+            "full_scale": rows.full_scale,
+            "provenance": {"data": self.dataset.name, "seed": self.seed, "layerwise": version("layerwise")},
+            "kind": kind,
+            "code": self.division.code,
+        }
+        network = self.course.network
+        if isinstance(plan := self.recipe.training, AnyNetworkPlan):
+            assert isinstance(network, Network)
+            return NetworkModel(network=network, plan=plan, **common)
+        mean = None if kind == "dbn" else moments(self.course.lessons.sample)[0]
+        return EnergyModel(net=self.course.net, network=network, mean=mean, **common)
 
     def layers(self) -> tuple[LayerFinding, ...]:
         """What each layer came to, from the data upwards."""
         sample, held_out = self.course.lessons.sample, self.course.lessons.held_out
         layers: list[LayerFinding] = []
         for rbm in self.course.layers:
-            if self.recipe.training.model == ClassRBMPlan.model:
+            if isinstance(self.recipe.training, ClassRBMPlan):
                 info = measure_class_machine(rbm, sample, held_out, None)
             else:
                 sample, held_out = filled(rbm, sample), None if held_out is None else filled(rbm, held_out)
@@ -85,15 +106,45 @@ class Outcome:
         if scored is None or labelled is None:
             return {}
         found: dict[str, float] = {}
-        if self.recipe.training.model == ClassRBMPlan.model:
+        if isinstance(self.recipe.training, ClassRBMPlan):
             found[THIS_NETWORK] = float((self.model().probabilities(scored).argmax(1) == scored.labels).mean())
-        elif network is not None:
+        elif network is not None and not isinstance(network, Autoencoder):
             found[THIS_NETWORK] = accuracy(network, scored, preparation)
             if twin is not None:
                 found[WITHOUT_PRETRAINING] = accuracy(twin, scored, preparation)
         if found:
             found[BASELINE] = logistic_regression(labelled, scored, preparation)
         return found
+
+    def errors(self) -> dict[str, float]:
+        """Squared errors of the test rows as they come back, by from where; empty of what is no autoencoder."""
+        network, twin = self.course.network, self.course.twin
+        if not isinstance(network, Autoencoder):
+            return {}
+        parts = self.division.learning, self.division.test, self.division.preparation
+        back, (_, test, preparation) = Reconstruction.of(kind_from(self.division.units)), parts
+        found = {THIS_NETWORK: network_error(network, back, test, preparation)}
+        if twin is not None:
+            found[WITHOUT_PRETRAINING] = network_error(twin, back, test, preparation)
+        return found | {
+            COMPONENTS: components_error(*parts, size=self.recipe.training.hidden[-1]),
+            MEAN_ROW: mean_row_error(*parts),
+        }
+
+    def neurons(self, mistakes: Sequence[int]) -> tuple[NeuronFinding, ...]:
+        """What each neuron of a perceptron came to; empty of another model.
+
+        Parameters
+        ----------
+        mistakes : sequence of int
+            Of each, in all epochs.
+        """
+        network, labelled = self.course.network, self.division.labelled
+        if not isinstance(self.recipe.training, PerceptronPlan):
+            return ()
+        assert isinstance(network, Network)
+        assert labelled is not None  # nothing would have been learned
+        return neuron_findings(network, mistakes, labelled, self.division.preparation)
 
     def likelihood(self) -> LikelihoodFinding | None:
         """What an RBM says of the test rows; None of another model, and where every row misses a value."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,15 +15,18 @@ from layerwise.data.classes import UNLABELLED
 from layerwise.data.rows import Rows
 from layerwise.randomness import RandomStream
 from layerwise.runs import findings as room
+from layerwise.runs.as_seen import as_seen, unit_names
 from layerwise.runs.division import Division, prepared_sample
+from layerwise.runs.energy_model import EnergyModel
 from layerwise.runs.findings import Findings, Mistake
 from layerwise.runs.folder import RunFolder
-from layerwise.runs.machine_portrait import as_seen, first_filters, unit_names, with_chains
-from layerwise.runs.measured import Curve
+from layerwise.runs.given_back import by_components
+from layerwise.runs.machine_portrait import with_chains
+from layerwise.runs.measured import Curve, FlowCurve
 from layerwise.runs.model import Model
 from layerwise.runs.plane import Plane
 from layerwise.runs.recipe import Recipe
-from layerwise.runs.result import Result, scores
+from layerwise.runs.result import Result, error_scores, scores
 
 __all__ = ["SAMPLING_STEPS", "outline", "portray"]
 
@@ -31,7 +35,12 @@ SAMPLING_STEPS = 1000
 
 
 def outline(
-    recipe: Recipe, results: Sequence[Result], curves: Sequence[Curve], folder: RunFolder, name: str
+    recipe: Recipe,
+    results: Sequence[Result],
+    curves: Sequence[Curve],
+    folder: RunFolder,
+    name: str,
+    flows: Sequence[FlowCurve] = (),
 ) -> Findings:
     """All findings that are numbers.
 
@@ -45,9 +54,12 @@ def outline(
     folder : RunFolder
     name : str
         Of the data set.
+    flows : sequence of FlowCurve
+        Of the first repeat.
     """
     first, last = results[0], results[-1]
-    sizes = "-".join(str(size) for size in (first.columns, *recipe.training.hidden))
+    neurons = (len(first.neurons),) if first.neurons else ()
+    sizes = "-".join(str(size) for size in (first.columns, *recipe.training.hidden, *neurons))
     return Findings(
         title=f"{name}: {sizes}",
         data=first.data,
@@ -64,6 +76,10 @@ def outline(
         facts=_facts(recipe, len(results), last.seconds),
         model=recipe.training.model,
         likelihoods=tuple(result.likelihood for result in results if result.likelihood is not None),
+        hidden=tuple(recipe.training.hidden),
+        flows=tuple(flows),
+        errors=error_scores(results),
+        neurons=first.neurons,
     )
 
 
@@ -80,28 +96,32 @@ def portray(findings: Findings, model: Model, division: Division, seed: int) -> 
     seed : int
     """
     test, coded = division.test, division.test.select(slice(0, room.CODED_ROWS))
-    machine = findings.model != "dbn"
     shown = prepared_sample(test.select(_one_of_each(test, room.RECONSTRUCTIONS)), model.preparation)
-    samples = None
-    if not machine:  # of a single machine the chains themselves are shown
-        drawn, _ = model.sample(room.SAMPLES, RandomStream(seed).child("samples"), SAMPLING_STEPS)
-        samples = as_seen(drawn, model)
-    shown_names = model.columns if not machine else unit_names(model)
     findings = replace(
         findings,
         picture=model.picture,
-        column_names=shown_names,
-        filters=first_filters(model)[: room.FILTERS],
+        column_names=unit_names(model),
+        filters=model.filters()[: room.FILTERS],
         inputs=as_seen(shown, model),
-        reconstructions={d: as_seen(model.reconstruct(shown, d), model) for d in range(1, model.depth + 1)},
-        samples=samples,
+        reconstructions={depth: as_seen(rows, model) for depth, rows in model.reconstructions(shown).items()},
         codes=tuple(Plane.of(model.codes(coded, depth)) for depth in range(1, model.depth + 1)),
         code_labels=coded.labels,
         classes=model.classes,
     )
-    if machine:
-        findings = with_chains(findings, model, division, seed)
+    if isinstance(model, EnergyModel):
+        findings = _with_draws(findings, model, division, seed)
+    elif not model.classifies:
+        linear = by_components(division.learning, model.preparation, model.sizes[-1])(shown)
+        findings = replace(findings, linear=as_seen(linear, model))
     return _with_mistakes(findings, model, division.scored) if findings.scores else findings
+
+
+def _with_draws(findings: Findings, model: EnergyModel, division: Division, seed: int) -> Findings:
+    """Of a single machine the chains themselves are shown."""
+    if findings.family == "machine":
+        return with_chains(findings, model, division, seed)
+    drawn, _ = model.sample(room.SAMPLES, RandomStream(seed).child("samples"), SAMPLING_STEPS)
+    return replace(findings, samples=as_seen(drawn, model))
 
 
 def _with_mistakes(findings: Findings, model: Model, scored: Rows | None) -> Findings:
@@ -117,7 +137,9 @@ def _with_mistakes(findings: Findings, model: Model, scored: Rows | None) -> Fin
     mistakes: list[Mistake] = []
     for row, place in zip(rows, worst.tolist(), strict=True):
         true, taken = int(scored.labels[place]), int(predicted[place])
-        mistakes.append(Mistake(row, place, model.classes[true], model.classes[taken], float(given[place, taken])))
+        # A perceptron's scores are no log-odds: what it gives a class is no probability.
+        probability = math.nan if findings.neurons else float(given[place, taken])
+        mistakes.append(Mistake(row, place, model.classes[true], model.classes[taken], probability))
     return replace(findings, confusion=confusion, mistakes=tuple(mistakes))
 
 

@@ -13,14 +13,14 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from layerwise.training.course_observer import Info, Stage, TuningInfo
+from layerwise.runs.epoch_figures import HEADS, epoch_figures, epoch_line
+from layerwise.training.course_observer import Info, Stage
 from layerwise.training.loop import Place
-from layerwise.training.single_machine import ClassInfo, MachineInfo
 
 __all__ = ["Display", "LiveDisplay", "PlainDisplay", "display_on"]
 
-_LAYER_HEAD = ("layers", "", "epoch", "reconstruction\nerror", "free-energy\ngap", "rows/s", "left")
-_NETWORK_HEAD = ("network", "", "epoch", "loss", "accuracy", "rows/s", "left")
+_COLUMNS = 7
+"""Stage, bar, epoch, two figures, rows/s, time left."""
 
 
 class Display:
@@ -113,15 +113,9 @@ class PlainDisplay(Display):
     def epoch_done(self, stage: Stage, epoch: int, info: Info, rows_per_second: float) -> None:
         """Print the line."""
         units = f" ({self._hidden[stage.depth]} units)" if stage.kind == "layer" else ""
-        first, second = _measures(info)
-        if isinstance(info, TuningInfo):
-            measured = f"loss {first}, accuracy {second} of training rows"
-        else:
-            gap = "" if math.isnan(info.free_energy_gap) else f", free-energy gap {second} nats"
-            measured = f"reconstruction error {first}{gap}{_beside(info)}"
         left = _clock(self._paces[stage].seconds_left)
         place = f"{self._course}{stage.title}{units}, epoch {epoch + 1}/{stage.epochs}"
-        self._print(f"{place}: {measured}, {rows_per_second:,.0f} rows/s, {left} left")
+        self._print(f"{place}: {epoch_line(info)}, {rows_per_second:,.0f} rows/s, {left} left")
 
     def doing(self, what: str) -> None:
         """Print the line."""
@@ -200,7 +194,7 @@ class LiveDisplay(Display):
     def _table(self) -> Table:
         width = self._console.width
         wide = width >= 70
-        shown = range(len(_LAYER_HEAD)) if wide else (0, 2, 3, 4, 6) if width >= 60 else (0, 2, 3)
+        shown = range(_COLUMNS) if wide else (0, 2, 3, 4, 6) if width >= 60 else (0, 2, 3)
         table = Table.grid(padding=(0, 1))
         if wide:
             # The terminal's "^C" needs room beside the last line, or it would push the table down.
@@ -212,13 +206,14 @@ class LiveDisplay(Display):
             table.add_column(justify=justify, no_wrap=place != 1, ratio=1 if place == 1 else None)
         head: tuple[str, ...] = ()
         for stage, pace in self._paces.items():
-            if (wanted := _LAYER_HEAD if stage.kind == "layer" else _NETWORK_HEAD) != head:
+            name, *figures = HEADS[stage.measured]
+            if (wanted := (name, "", "epoch", *figures, "rows/s", "left")) != head:
                 if head:
                     table.add_row()
                 head = wanted
                 table.add_row(*(head[place] for place in shown), style="dim")
             bar = ProgressBar(total=max(pace.total, 1), completed=pace.done)
-            first, second = ("", "") if pace.info is None else _measures(pace.info)
+            first, second = ("", "") if pace.info is None else epoch_figures(pace.info)
             rate = "" if math.isnan(pace.rows_per_second) else f"{pace.rows_per_second:,.0f}"
             left = _clock(pace.seconds_left) if stage == self._current else ""
             cells = (self._name(stage), bar, f"{pace.epochs_done}/{stage.epochs}", first, second, rate, left)
@@ -235,25 +230,6 @@ class LiveDisplay(Display):
 def display_on(console: Console) -> LiveDisplay | PlainDisplay:
     """What suits the console."""
     return LiveDisplay(console) if console.is_terminal and not console.is_dumb_terminal else PlainDisplay(console)
-
-
-def _measures(info: Info) -> tuple[str, str]:
-    if isinstance(info, TuningInfo):
-        accuracy = "–" if math.isnan(info.accuracy) else f"{100 * info.accuracy:.1f} %"
-        return f"{info.loss:.4f}", accuracy
-    gap = "–" if math.isnan(info.free_energy_gap) else f"{info.free_energy_gap:+.2f}"
-    return f"{info.reconstruction_error:.2f}", gap
-
-
-def _beside(info: Info) -> str:
-    """What a single machine is measured by, beside what every layer is."""
-    if isinstance(info, ClassInfo) and not math.isnan(info.accuracy):
-        return f", accuracy {100 * info.accuracy:.1f} % of training rows"
-    if isinstance(info, MachineInfo) and not math.isnan(info.held_out_log_likelihood):
-        return f", held-out log-likelihood {info.held_out_log_likelihood:.2f} nats"
-    if isinstance(info, MachineInfo) and not math.isnan(info.held_out_pseudo_likelihood):
-        return f", held-out pseudo-likelihood {info.held_out_pseudo_likelihood:.2f} nats"
-    return ""
 
 
 def _clock(seconds: float) -> str:

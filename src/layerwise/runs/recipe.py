@@ -1,25 +1,24 @@
 """What a run is told: the data, the course, the seed.
 
-A recipe is a TOML file of three tables. ``[training]`` names a model and has the fields of its plan, each under its own
-name: :class:`~layerwise.training.plan.Plan` of a ``dbn``, :class:`~layerwise.training.machine_plan.RBMPlan` of an
-``rbm``, :class:`~layerwise.training.machine_plan.ClassRBMPlan` of a ``class-rbm``. A recipe is complete: what a person
-left out (:mod:`layerwise.runs.draft`) was chosen for the data by :mod:`layerwise.runs.defaults`. The one that is
-written into a run's folder makes the run again. The first recipes named no model: theirs is ``dbn``.
+A recipe is a TOML file of three tables. ``[training]`` names a model and has the fields of its plan
+(:mod:`layerwise.training.plans`), each under its own name. A recipe is complete: what a person left out
+(:mod:`layerwise.runs.draft`) was chosen for the data by :mod:`layerwise.runs.defaults`. The one that is written into a
+run's folder makes the run again. The first recipes named no model: theirs is ``dbn``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import MISSING, asdict, fields
 from typing import Annotated, Any, Literal, cast, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from layerwise.errors import OptionError
-from layerwise.training.course import AnyPlan
-from layerwise.training.machine_plan import ClassRBMPlan, RBMPlan
 from layerwise.training.plan import Plan
+from layerwise.training.plans import PLANS, AnyPlan
 
-__all__ = ["PLANS", "PLAN_TABLES", "DataTable", "Recipe", "RunTable", "model_of"]
+__all__ = ["PLAN_TABLES", "DataTable", "Recipe", "RunTable", "model_of"]
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 _HEADER = "# All that this run was told. `layerwise train FILE` with this file makes it again.\n\n"
@@ -54,9 +53,6 @@ class RunTable(BaseModel):
     repeats: int = Field(default=1, ge=1)
     """Complete courses, with seeds ``seed``, ``seed + 1``, …"""
     device: Literal["cpu", "cuda"] = "cpu"
-
-
-PLANS: dict[str, type[AnyPlan]] = {plan.model: plan for plan in (Plan, RBMPlan, ClassRBMPlan)}
 
 
 def _fields(plan: type[AnyPlan]) -> dict[str, Any]:
@@ -96,6 +92,11 @@ def _plan(table: object) -> AnyPlan:
     return PLANS[name](**{entry.name: getattr(given, entry.name) for entry in fields(PLANS[name])})
 
 
+def _plain(value: Any) -> Any:
+    """As TOML has it."""
+    return list(cast("Sequence[Any]", value)) if isinstance(value, tuple | list) else value
+
+
 class Recipe(BaseModel):
     """All that decides a run, every value explicit."""
 
@@ -108,14 +109,11 @@ class Recipe(BaseModel):
 
     def to_tables(self) -> dict[str, Any]:
         """The recipe as plain containers, as in the file."""
+        plan = self.training
         return {
             "version": self.version,
             "data": self.data.model_dump(exclude_none=True),  # TOML has no word for nothing: the key is left out
-            "training": {
-                "model": self.training.model,
-                **asdict(self.training),
-                "hidden": list(self.training.hidden),
-            },
+            "training": {"model": plan.model} | {name: _plain(value) for name, value in asdict(plan).items()},
             "run": self.run.model_dump(),
         }
 

@@ -46,7 +46,9 @@ def render(findings: Findings) -> str:
     from layerwise.runs import report_figures as figures
     from layerwise.runs.report_likelihood import likelihood
     from layerwise.runs.report_machine import MachineFigures, machine_figures
+    from layerwise.runs.report_network import network_figures
     from layerwise.runs.report_pictures import pictures
+    from layerwise.runs.tables import most_mistakes
 
     environment = Environment(
         loader=PackageLoader("layerwise.runs"),
@@ -56,7 +58,9 @@ def render(findings: Findings) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(number=number, percent=percent, signed=signed, unbroken=unbroken)
+    environment.filters.update(
+        most_mistakes=most_mistakes, number=number, percent=percent, signed=signed, unbroken=unbroken
+    )
     ours = findings.score(THIS_NETWORK)
     shown = pictures(findings)
     on_black = shown is not None and shown.on_black
@@ -74,7 +78,8 @@ def render(findings: Findings) -> str:
         tuning=figures.tuning_charts(findings),
         tuning_lines=figures.tuning_legend(findings),
         pictures=shown,
-        seen=MachineFigures() if findings.model == "dbn" else machine_figures(findings, on_black),
+        seen=machine_figures(findings, on_black) if findings.family == "machine" else MachineFigures(),
+        network=network_figures(findings),
         heat_maps=figures.heat_maps(findings),
         codes=figures.code_charts(findings),
         legend=figures.class_legend(findings),
@@ -124,7 +129,7 @@ def _comparisons(findings: Findings) -> list[tuple[str, float, float]]:
 def _score_line(findings: Findings, score: Score) -> dict[str, object]:
     spread = "" if math.isnan(score.std) else f" ± {100 * score.std:.1f}"
     low, high = min(score.accuracies), max(score.accuracies)
-    name = "this machine" if score.name == THIS_NETWORK and findings.model != "dbn" else score.name
+    name = f"this {findings.thing}" if score.name == THIS_NETWORK else score.name
     return {
         "name": name[0].upper() + name[1:],
         "mean": f"{100 * score.mean:.1f}",

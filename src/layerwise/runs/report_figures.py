@@ -41,7 +41,7 @@ MOST_MIX_UPS = 6
 _HEAT_MAP = 440
 
 # As SVG writes the dashes of LearningCurvesDisplay's lines.
-DASHES = ("none", "9 4")
+DASHES = ("none", "9 4", "3 4", "12 4 3 4")
 
 _MEASURES = {
     "reconstruction_error": "reconstruction error",
@@ -51,6 +51,9 @@ _MEASURES = {
     "held_out_log_likelihood": "held-out log-likelihood, nats",
     "held_out_pseudo_likelihood": "held-out pseudo-likelihood, nats",
 }
+UNITS = {"stack": "first-layer units", "machine": "hidden units", "network": "units of the first layer"}
+"""What filters are of, by the family of the model."""
+
 _OF_A_LAYER = ("reconstruction_error", "free_energy_gap")
 _OF_A_MACHINE = ("held_out_log_likelihood", "held_out_pseudo_likelihood", "accuracy")
 
@@ -88,14 +91,14 @@ class MixUp:
 def layer_charts(findings: Findings) -> list[Chart]:
     """For each layer: reconstruction error and free-energy gap after every epoch; of a single machine also more."""
     charts: list[Chart] = []
-    for curve in findings.curves:
+    for curve in findings.curves if findings.family != "network" else ():
         if not curve.stage.startswith("layer "):
             continue
         stage = curve.stage[0].upper() + curve.stage[1:]
-        measures = _OF_A_LAYER if findings.model == "dbn" else (*_OF_A_LAYER, *_OF_A_MACHINE)
+        measures = _OF_A_LAYER if findings.family == "stack" else (*_OF_A_LAYER, *_OF_A_MACHINE)
         for measure in measures:
             title = _MEASURES[measure]
-            title = f"{stage}: {title}" if findings.model == "dbn" else title[0].upper() + title[1:]
+            title = f"{stage}: {title}" if findings.family == "stack" else title[0].upper() + title[1:]
             charts += _curves({stage: curve}, measure, title, f"curve-{len(charts)}")
     return charts
 
@@ -148,8 +151,9 @@ def heat_maps(findings: Findings) -> HeatMaps | None:
     height = 46 + 18 * len(kept)
     filters, filter_scale = None, 0.0
     if findings.filters is not None:
-        display = HeatMapDisplay({f"{len(findings.filters)} hidden units": findings.filters[:, kept]}, shown)
-        units = "first-layer units" if findings.model == "dbn" else "hidden units"
+        units = "neurons" if findings.neurons else "hidden units"
+        display = HeatMapDisplay({f"{len(findings.filters)} {units}": findings.filters[:, kept]}, shown)
+        units = UNITS[findings.family]
         alt = f"Weights between {len(kept)} columns and {len(findings.filters)} {units}"
         filters, filter_scale = _chart(display.plot, _HEAT_MAP, height, "filters", alt), display.scale
     rows, row_scale = None, 0.0
@@ -157,13 +161,15 @@ def heat_maps(findings: Findings) -> HeatMaps | None:
         panels = {"input": _from_the_middle(findings, findings.inputs[:, kept])}
         for depth in sorted(findings.reconstructions):
             name = "layer 1" if depth == 1 else f"layers 1–{depth}"
-            if findings.model != "dbn":
+            if findings.family != "stack":
                 name = "given back"
             panels[name] = _from_the_middle(findings, findings.reconstructions[depth][:, kept])
+        if findings.linear is not None:
+            panels["by principal components"] = _from_the_middle(findings, findings.linear[:, kept])
         display = HeatMapDisplay(panels, shown)
         alt = f"{len(findings.inputs)} rows beside their reconstructions from each depth"
-        if findings.model != "dbn":
-            alt = f"{len(findings.inputs)} rows beside what the machine gives back of them"
+        if findings.family != "stack":
+            alt = f"{len(findings.inputs)} rows beside what the {findings.thing} gives back of them"
         rows, row_scale = _chart(display.plot, _HEAT_MAP, height, "rows", alt), display.scale
     return HeatMaps(len(kept), filters, filter_scale, rows, row_scale)
 
@@ -171,7 +177,7 @@ def heat_maps(findings: Findings) -> HeatMaps | None:
 def _from_the_middle(findings: Findings, rows: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "row column"]:
     """Standard deviations have their zero; shares of a column's range are shown from the middle of it."""
     # The units of a single machine are of many kinds, and most have a zero of their own.
-    own_zero = findings.visible == "gaussian" if findings.model == "dbn" else findings.visible != "bernoulli"
+    own_zero = findings.visible == "gaussian" if findings.family == "stack" else findings.visible != "bernoulli"
     return rows if own_zero else rows - 0.5
 
 
@@ -183,12 +189,16 @@ def code_charts(findings: Findings) -> list[Chart]:
     for depth, plane in enumerate(findings.codes, 1):
         display = CodesDisplay(plane.points, labels, findings.classes)
         alt = f"{len(plane.points)} rows in the two main directions of the code of layer {depth}"
-        size = f"{findings.layers[depth - 1].size:,} units"
+        size = f"{findings.hidden[depth - 1]:,} units" if findings.hidden else "answers of the neurons"
         held = "" if np.isnan(plane.share) else f" ({100 * plane.share:.0f} %)"
         title = f"Layer {depth}: {size}{held}"
-        if findings.model != "dbn":
+        if findings.family == "machine":
             alt = f"{len(plane.points)} rows in the two main directions of the hidden units"
-            title = f"{findings.layers[depth - 1].size:,} hidden units{held}"
+            title = f"{findings.hidden[depth - 1]:,} hidden units{held}"
+        elif not findings.hidden:
+            title = f"Answers of the neurons{held}"
+        elif findings.errors and depth == len(findings.codes):
+            title = f"Code: {findings.hidden[-1]:,} numbers{held}"
         charts.append(_chart(display.plot, 340, 330, f"code-{depth}", alt, title))
     return charts
 

@@ -11,11 +11,13 @@ from jaxtyping import UInt8
 from layerwise.plots import FiltersDisplay, ReconstructionsDisplay, SamplesDisplay
 from layerwise.plots.mosaic import png
 from layerwise.runs.findings import Findings, Mistake
+from layerwise.runs.report_figures import UNITS
 
 __all__ = ["Picture", "Pictures", "picture_of", "pictures"]
 
 _WIDEST = 660
 _MISTAKE = 84
+_NAMES = ("Input", "Given back")
 
 
 @dataclass(frozen=True)
@@ -49,17 +51,19 @@ def pictures(findings: Findings) -> Pictures | None:
     if findings.inputs is not None:
         display = ReconstructionsDisplay(findings.inputs, findings.reconstructions, shape)
         on_black = display.on_black
-        lines = display.lines()
-        if findings.model != "dbn":
-            lines = dict(zip(("Input", "Given back"), lines.values(), strict=False))
+        lines = display.lines() if findings.reconstructions else {}
+        if findings.family != "stack":
+            lines: dict[str, UInt8[np.ndarray, "tall wide 4"]] = dict(zip(_NAMES, lines.values(), strict=False))
+        if findings.linear is not None:
+            linear = ReconstructionsDisplay(findings.linear, {}, shape).lines(on_black)["Input"]
+            lines["Principal components"] = linear
         reconstructions = {
             name: picture_of(line, f"{len(findings.inputs)} rows: {name.lower()}") for name, line in lines.items()
         }
     filters, scale = None, 0.0
     if findings.filters is not None:
         weights = FiltersDisplay(findings.filters, shape)
-        units = "first-layer units" if findings.model == "dbn" else "hidden units"
-        filters = picture_of(weights.rgba(), f"Weights of {len(findings.filters)} {units}, one square each")
+        filters = picture_of(weights.rgba(), f"Weights of {len(findings.filters)} {UNITS[findings.family]}")
         scale = weights.scale
     samples = None
     if findings.samples is not None:

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from layerwise.errors import RunError
-from layerwise.runs.measured import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING, LayerFinding, LikelihoodFinding, Score
+from layerwise.runs.measured import (
+    BASELINE,
+    COMPONENTS,
+    MEAN_ROW,
+    THIS_NETWORK,
+    WITHOUT_PRETRAINING,
+    ErrorScore,
+    LayerFinding,
+    LikelihoodFinding,
+    NeuronFinding,
+    Score,
+)
 
-__all__ = ["Result", "scores"]
+__all__ = ["Result", "error_scores", "scores"]
+
+_OF_SOME = ("likelihood", "errors", "neurons")
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,11 @@ class Result:
         Of the whole run until then, over all sittings.
     likelihood : LikelihoodFinding or None
         Of the test rows, where the model is an RBM.
+    errors : dict of str to float
+        Of the test rows as they come back, by the names of :class:`~layerwise.runs.measured.ErrorScore`; empty where
+        the model is no autoencoder.
+    neurons : tuple of NeuronFinding
+        Of a perceptron.
     """
 
     seed: int
@@ -47,11 +65,12 @@ class Result:
     accuracies: dict[str, float]
     seconds: float
     likelihood: LikelihoodFinding | None = None
+    errors: dict[str, float] = field(default_factory=dict[str, float])
+    neurons: tuple[NeuronFinding, ...] = ()
 
     def to_line(self) -> dict[str, Any]:
-        """As plain containers; what only an RBM has is left out for others."""
-        line = asdict(self)
-        return line if self.likelihood is not None else {k: v for k, v in line.items() if k != "likelihood"}
+        """As plain containers; what only some models have is left out for others."""
+        return {name: value for name, value in asdict(self).items() if value or name not in _OF_SOME}
 
     @classmethod
     def from_line(cls, line: Mapping[str, Any]) -> Result:
@@ -69,13 +88,27 @@ class Result:
                 )
                 for layer in line["layers"]
             )
-            counts = {name: int(line[name]) for name in ("seed", "rows", "columns", "labelled", "scored")}
+            counts: dict[str, Any] = {
+                name: int(line[name]) for name in ("seed", "rows", "columns", "labelled", "scored")
+            }
             accuracies = {str(name): float(value) for name, value in line["accuracies"].items()}
             data, seconds = str(line["data"]), float(line["seconds"])
-            likelihood = _likelihood(line.get("likelihood"))
+            of_some: dict[str, Any] = {
+                "likelihood": _likelihood(line.get("likelihood")),
+                "errors": {str(name): float(value) for name, value in line.get("errors", {}).items()},
+                "neurons": tuple(_neuron(neuron) for neuron in line.get("neurons", ())),
+            }
         except (AttributeError, KeyError, TypeError, ValueError) as problem:
             raise RunError("metrics.jsonl", dict(line), f"is damaged ({problem})", "use a copy of the run") from problem
-        return cls(data=data, layers=layers, accuracies=accuracies, seconds=seconds, likelihood=likelihood, **counts)
+        return cls(data=data, layers=layers, accuracies=accuracies, seconds=seconds, **of_some, **counts)
+
+
+def _neuron(line: Mapping[str, Any]) -> NeuronFinding:
+    separable = None if line["separable"] is None else bool(line["separable"])
+    # An infinite bound is no JSON: it is that of a class which no hyperplane separates.
+    bound = math.inf if separable is False else _number(line["bound"])
+    counts = int(line["mistakes"]), int(line["left"])
+    return NeuronFinding(str(line["name"]), *counts, separable, _number(line["margin"]), bound, bool(line["exact"]))
 
 
 def _number(value: Any) -> float:
@@ -97,3 +130,10 @@ def scores(results: Sequence[Result]) -> tuple[Score, ...]:
     known = results[0].accuracies if results else {}
     names = [name for name in (THIS_NETWORK, WITHOUT_PRETRAINING, BASELINE) if name in known]
     return tuple(Score(name, [result.accuracies[name] for result in results]) for name in names)
+
+
+def error_scores(results: Sequence[Result]) -> tuple[ErrorScore, ...]:
+    """The reconstruction errors of all repeats, by whose they are."""
+    known = results[0].errors if results else {}
+    names = [name for name in (THIS_NETWORK, WITHOUT_PRETRAINING, COMPONENTS, MEAN_ROW) if name in known]
+    return tuple(ErrorScore(name, [result.errors[name] for result in results]) for name in names)

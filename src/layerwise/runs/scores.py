@@ -16,7 +16,7 @@ from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
 from layerwise.randomness import RandomStream
 
-__all__ = ["accuracy", "in_order", "logistic_regression", "probabilities"]
+__all__ = ["accuracy", "at_once", "in_order", "logistic_regression", "probabilities"]
 
 _CHUNK = 1000
 # L-BFGS from zero: MNIST's 60,000 rows are within a hundredth of a point of their end by then.
@@ -68,17 +68,17 @@ def logistic_regression(learning: Rows, test: Rows, preparation: Preparation) ->
     with warnings.catch_warnings():
         # The last digits of a baseline's weights are not worth a user's attention.
         warnings.simplefilter("ignore")
-        model.fit(_at_once(learning, preparation), learning.labels)
+        model.fit(at_once(learning, preparation), learning.labels)
         parts: list[Any] = [model.predict(batch.values.numpy()) for batch in in_order(test, preparation).epoch(0)]
     return _share(np.concatenate(parts), test)
 
 
-def _at_once(rows: Rows, preparation: Preparation) -> Any:
+def at_once(rows: Rows, preparation: Preparation) -> Any:
     """All prepared rows; without their zeros where few entries are not, because the report must fit beside them."""
     some = next(iter(in_order(rows, preparation).epoch(0))).values
     if int(some.count_nonzero()) < _SPARSE_BELOW * some.numel():
         return sparse.vstack([sparse.csr_array(batch.values.numpy()) for batch in in_order(rows, preparation).epoch(0)])
-    dense = np.empty((len(rows), rows.n_columns), dtype=np.float32)
+    dense = np.empty((len(rows), preparation.n_units), dtype=np.float32)
     first = 0
     for batch in in_order(rows, preparation).epoch(0):
         dense[first : first + len(batch.values)] = batch.values.numpy()

@@ -8,7 +8,6 @@ from layerwise.runs.division import Division, division_of
 from layerwise.runs.draft import Draft
 from layerwise.runs.fingerprint import open_data
 from layerwise.runs.recipe import Recipe
-from layerwise.training.machine_plan import ClassRBMPlan
 
 __all__ = ["settle"]
 
@@ -34,12 +33,8 @@ def settle(draft: Draft) -> tuple[Recipe, Dataset, Division]:
     draft.check_device(recipe)
     division = division_of(dataset, recipe)
     draft.check_memory(recipe, division.preparation.n_units)
-    if recipe.training.model == ClassRBMPlan.model:
-        _check_for_labels(division, dataset)
+    if recipe.training.needs_labels and division.labelled is None:
+        rule = f"{recipe.training.model} learns from rows with labels, and no row has one"
+        remedy = "name the column of a table as target, or learn an rbm or an autoencoder, which need none"
+        raise DataError(f"labels of {dataset.name}", None, rule, remedy)
     return recipe, dataset, division
-
-
-def _check_for_labels(division: Division, dataset: Dataset) -> None:
-    if division.labelled is None:
-        remedy = "name the column of a table as target, or learn an rbm, which needs none"
-        raise DataError(f"labels of {dataset.name}", None, "a class-rbm learns rows and their labels", remedy)

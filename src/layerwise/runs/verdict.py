@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from layerwise.runs.findings import Findings
-from layerwise.runs.measured import BASELINE, THIS_NETWORK, WITHOUT_PRETRAINING
+from layerwise.runs.measured import BASELINE, COMPONENTS, THIS_NETWORK, WITHOUT_PRETRAINING, NeuronFinding
 from layerwise.runs.numerals import with_minus
 
-__all__ = ["LARGEST_GAP", "apart_line", "points", "verdict"]
+__all__ = ["LARGEST_GAP", "apart_line", "points", "separated_line", "verdict"]
 
 LARGEST_GAP = 1.0
 """Nats that the two directions of annealing may lie apart before it is said."""
@@ -19,14 +20,14 @@ def verdict(findings: Findings) -> str:
     ours = findings.score(THIS_NETWORK)
     if findings.model == "rbm":
         return _density(findings)
+    if findings.errors:
+        return _given_back(findings)
     if ours is None:
-        return _learned(findings)
+        return _learned(findings) if findings.layers else _unscored(findings)
     all_labelled = findings.labelled >= findings.rows
     labels = f"With all {findings.rows:,} rows labelled" if all_labelled else f"With {findings.labelled:,} labels"
     repeats = f" (mean ± standard deviation of {len(ours.accuracies)} seeds)" if len(ours.accuracies) > 1 else ""
-    sentence = f"{labels}, this network classifies {ours} of {findings.scored:,} test rows correctly{repeats}"
-    if findings.model == "class-rbm":
-        sentence = sentence.replace("this network", "this machine")
+    sentence = f"{labels}, this {findings.thing} classifies {ours} of {findings.scored:,} test rows correctly{repeats}"
     comparisons = [
         f"{points(gain)} than {title} ({score})"
         for name, title in (
@@ -35,7 +36,67 @@ def verdict(findings: Findings) -> str:
         )
         if (score := findings.score(name)) is not None and (gain := findings.gain(name)) is not None
     ]
-    return sentence + (": " + " and ".join(comparisons) if comparisons else "") + "."
+    sentence += (": " + " and ".join(comparisons) if comparisons else "") + "."
+    return f"{sentence} {separated_line(findings.neurons)}" if findings.neurons else sentence
+
+
+def separated_line(neurons: Sequence[NeuronFinding]) -> str:
+    """Which classes a perceptron could tell from the others without a mistake."""
+    kinds = {known: [neuron.name for neuron in neurons if neuron.separable is known] for known in (True, False, None)}
+    one = len(neurons) == 1
+    if not kinds[False] and not kinds[None]:
+        subject = "Both classes" if one else f"All {len(neurons)} classes"
+        return f"{subject} can be separated by {'a hyperplane' if one else 'hyperplanes, each from the others'}."
+    if len(kinds[False]) == len(neurons):
+        subject = "No hyperplane separates the two classes" if one else "No class can be separated from the others"
+        return f"{subject}, which is proven: no training would end without a mistake."
+    parts: list[str] = []
+    if kinds[True]:
+        parts.append(f"{len(kinds[True])} of {len(neurons)} classes can be separated from the others by a hyperplane")
+    if kinds[False]:
+        parts.append(f"{_listed(kinds[False])} cannot, which is proven")
+    if kinds[None]:
+        many = "" if one else f" of {_listed(kinds[None])}"
+        parts.append(f"whether there is such a hyperplane{many} was not decided: there are too many rows and columns")
+    sentence = "; ".join(parts)
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    *some, last = names[:6]
+    more = f" and {len(names) - 6} others" if len(names) > 6 else ""
+    return (f"{', '.join(some)}, {last}" if more else f"{', '.join(some)} and {last}" if some else last) + more
+
+
+def _given_back(findings: Findings) -> str:
+    """What an autoencoder came to."""
+    ours, twin, linear = (findings.error(name) for name in (THIS_NETWORK, WITHOUT_PRETRAINING, COMPONENTS))
+    assert ours is not None
+    assert linear is not None
+    numbers = "one number" if findings.hidden[-1] == 1 else f"{findings.hidden[-1]:,} numbers"
+    repeats = f" (mean of {len(ours.errors)} seeds)" if len(ours.errors) > 1 else ""
+    sentence = (
+        f"From {findings.rows:,} rows the network learned a code of {numbers} for {findings.columns:,} columns. "
+        f"It gives a test row back with a squared error of {ours.mean:.3g}{repeats}: "
+        f"{_less(ours.mean, linear.mean)} than principal components with a code of the same size ({linear.mean:.3g})"
+    )
+    if twin is not None:
+        sentence += f" and {_less(ours.mean, twin.mean)} than the same network without pretraining ({twin.mean:.3g})"
+    return f"{sentence}."
+
+
+def _less(ours: float, theirs: float) -> str:
+    if theirs == 0 or f"{abs(1 - ours / theirs):.1%}" == "0.0%":
+        return "no less and no more" if ours == theirs or theirs else "more"
+    return f"{100 * abs(1 - ours / theirs):.1f} % {'less' if ours < theirs else 'more'}"
+
+
+def _unscored(findings: Findings) -> str:
+    """Of a classifier whose test rows have no label."""
+    return (
+        f"From {findings.labelled:,} labelled rows of {findings.columns:,} columns the {findings.thing} learned "
+        f"{len(findings.classes) or 'its'} classes; it was not scored, because no test row has a label."
+    )
 
 
 def _learned(findings: Findings) -> str:

@@ -149,7 +149,8 @@ def _read(path: Path, *, content: bool = True) -> tuple[dict[str, Any], dict[str
     with cast(Any, safe_open(path, framework="pt", device="cpu")) as file:
         metadata = cast("dict[str, str]", file.metadata() or {})
         about: object = json.loads(metadata.get("layerwise", "{}"))
-        tensors = {name: file.get_tensor(name) for name in (file.keys() if content else ())}
+        # Copied: products of rows that lie where a file put them, and not where torch would, differ in their last bits.
+        tensors = {name: file.get_tensor(name).clone() for name in (file.keys() if content else ())}
     return cast("dict[str, Any]", about) if isinstance(about, dict) else {}, tensors
 
 

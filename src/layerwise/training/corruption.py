@@ -9,7 +9,7 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -18,7 +18,7 @@ from layerwise.errors import OptionError
 from layerwise.randomness import RandomStream
 from layerwise.training.ranges import not_negative
 
-__all__ = ["GaussianNoise", "Masking", "SaltAndPepper", "corruption_named"]
+__all__ = ["GaussianNoise", "Masking", "SaltAndPepper", "corruption_named", "corruption_of"]
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,30 @@ def corruption_named(name: str, amount: float) -> Corrupting:
     if name not in _NAMED:
         raise OptionError("corruption", name, f"must be one of {', '.join(sorted(_NAMED))}")
     return _NAMED[name](amount)
+
+
+def corruption_of(name: str, amount: float, kind: str, rows: Tensor) -> Corrupting:
+    """A corruption by its name that suits rows of units.
+
+    Parameters
+    ----------
+    name : {"gaussian", "masking", "salt_and_pepper"}
+    amount : float
+        Share of the values, or a standard deviation.
+    kind : str
+        Of the units. Salt and pepper are 0 and 1 of Bernoulli units, of others the least and the greatest value there
+        is.
+    rows : Tensor of shape (batch, units)
+        Where these are looked for.
+
+    Raises
+    ------
+    OptionError
+    """
+    found = corruption_named(name, amount)
+    if isinstance(found, SaltAndPepper) and kind != "bernoulli":
+        return replace(found, low=float(rows.min()), high=float(rows.max()))
+    return found
 
 
 def _probability(name: str, value: float) -> None:

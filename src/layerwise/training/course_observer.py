@@ -6,38 +6,111 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from layerwise.data.minibatches import MinibatchStream
+from layerwise.networks.flow import GradientFlowInfo
 from layerwise.training.loop import Place
 from layerwise.training.pretraining import LayerInfo
 from layerwise.training.single_machine import ClassInfo, MachineInfo
 
-__all__ = ["CourseObserver", "Info", "Quiet", "Stage", "TuningInfo"]
+__all__ = ["CourseObserver", "Info", "MistakesInfo", "Quiet", "RowsInfo", "Stage", "TuningInfo"]
+
+Kind = Literal["layer", "fine-tuning", "twin", "network", "neurons"]
+Measured = Literal["energy", "classes", "rows", "mistakes"]
+"""Which Info a stage has: of an energy model, of classes told apart, of rows that come back, of mistakes."""
+
+_TITLES = {"twin": "without pretraining"}
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One part of a course."""
+    """One part of a course.
 
-    kind: Literal["layer", "fine-tuning", "twin"]
+    Parameters
+    ----------
+    kind : {"layer", "fine-tuning", "twin", "network", "neurons"}
+    depth : int
+        Of a layer, from 0; of others the number of hidden layers.
+    epochs : int
+    measured : {"energy", "classes", "rows", "mistakes"}
+    """
+
+    kind: Kind
     depth: int
     epochs: int
+    measured: Measured
 
     @property
     def title(self) -> str:
         """How a person calls it."""
-        return {"layer": f"layer {self.depth + 1}", "fine-tuning": "fine-tuning", "twin": "without pretraining"}[
-            self.kind
-        ]
+        return f"layer {self.depth + 1}" if self.kind == "layer" else _TITLES.get(self.kind, self.kind)
 
 
 @dataclass(frozen=True)
 class TuningInfo:
-    """What is measured after an epoch of fine-tuning, on labelled training rows."""
+    """What is measured of a classifying network after an epoch.
+
+    Parameters
+    ----------
+    loss, accuracy : float
+        On labelled training rows: mean of -log p(label | row) in nats, and share of rows told right.
+    held_out_loss, held_out_accuracy : float or None
+        The same on rows that nothing is learned from; None where there are none.
+    flow : GradientFlowInfo or None
+        How learning reaches each layer.
+    """
 
     loss: float
     accuracy: float
+    held_out_loss: float | None = None
+    held_out_accuracy: float | None = None
+    flow: GradientFlowInfo | None = None
 
 
-Info = LayerInfo | MachineInfo | ClassInfo | TuningInfo
+@dataclass(frozen=True)
+class RowsInfo:
+    """What is measured of an autoencoder after an epoch, on rows as they are: nothing is corrupted or dropped.
+
+    Parameters
+    ----------
+    loss : float
+        Mean over training rows of minus the log-probability of a row's units given its code, in nats.
+    reconstruction_error : float
+        Mean over training rows of the summed squared difference between a row and what comes back.
+    held_out_loss, held_out_error : float or None
+        The same on rows that nothing is learned from; None where there are none.
+    flow : GradientFlowInfo or None
+        How learning reaches each layer.
+    """
+
+    loss: float
+    reconstruction_error: float
+    held_out_loss: float | None = None
+    held_out_error: float | None = None
+    flow: GradientFlowInfo | None = None
+
+
+@dataclass(frozen=True)
+class MistakesInfo:
+    """What is measured of threshold neurons after an epoch.
+
+    Parameters
+    ----------
+    mistakes : int
+        Rows on the wrong side when they were visited, over all neurons.
+    accuracy : float
+        Share of training rows told right by what was learned so far.
+    held_out_accuracy : float or None
+        The same of rows that nothing is learned from; None where there are none.
+    of_neurons : tuple of int
+        The mistakes of each neuron.
+    """
+
+    mistakes: int
+    accuracy: float
+    held_out_accuracy: float | None
+    of_neurons: tuple[int, ...]
+
+
+Info = LayerInfo | MachineInfo | ClassInfo | TuningInfo | RowsInfo | MistakesInfo
 """What is measured after an epoch, by the stage."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from layerwise.data.minibatches import MinibatchStream
+from layerwise.errors import DataError
 
 __all__ = ["Lessons"]
 
@@ -39,4 +40,18 @@ class Lessons:
     held_out: Tensor | None = None
     labelled_sample: tuple[Tensor, Tensor] | None = None
     units: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What the visible units of one machine are made from, as :func:`layerwise.units.kind_from` takes it."""
+    """What the visible units are made from, as :func:`layerwise.units.kind_from` takes it."""
+    held_out_labelled: tuple[Tensor, Tensor] | None = None
+    """Labelled rows that nothing is learned from, for a classifier's curves."""
+
+    def with_labels(self, model: str) -> MinibatchStream:
+        """The labelled rows.
+
+        Raises
+        ------
+        DataError
+            There is none, and the model learns from nothing else.
+        """
+        if self.labelled is None:
+            raise DataError("labels", None, f"{model} learns from labelled rows, and there are none")
+        return self.labelled

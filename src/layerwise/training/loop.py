@@ -84,6 +84,7 @@ def run(
     start: Place = Place(),
     observer: Observer | None = None,
     after_epoch: Callable[[State, int], State] | None = None,
+    enough: Callable[[State], bool] | None = None,
 ) -> Outcome[State]:
     """Train from ``start`` until ``epochs`` are done or the observer asks to stop.
 
@@ -98,6 +99,8 @@ def run(
     observer : Observer, optional
     after_epoch : callable, optional
         ``after_epoch(state, epoch)`` gives the State to go on with: a learning-rate schedule, for example.
+    enough : callable, optional
+        Asked after each epoch whether those that are left would change nothing: then they count as done.
     """
     observer = observer or Silent()
     for epoch in range(start.epoch, epochs):
@@ -110,6 +113,8 @@ def run(
         if after_epoch is not None:
             state = after_epoch(state, epoch)
         observer.epoch_done(epoch)
+        if enough is not None and enough(state):
+            break
         if observer.wants_to_stop() and epoch + 1 < epochs:
             return Outcome(state, Place(epoch + 1), finished=False)
     return Outcome(state, Place(epochs), finished=True)

@@ -2,24 +2,61 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from torch import nn
+
 from layerwise.errors import OptionError
+from layerwise.randomness import RandomStream
 from layerwise.training.classification_rbm import ClassificationLearning
 from layerwise.training.contrastive import ContrastiveLearning
+from layerwise.training.course_observer import Stage
+from layerwise.training.layer_task import LayerTask, Learner
+from layerwise.training.lessons import Lessons
 from layerwise.training.ranges import at_least
 from layerwise.training.single_machine import OneClassMachine, OneMachine
+from layerwise.training.task import Task
 
-__all__ = ["ClassRBMPlan", "MachineVisible", "RBMPlan"]
+__all__ = ["ClassRBMPlan", "MachinePlan", "MachineVisible", "RBMPlan"]
 
 MachineVisible = Literal["bernoulli", "gaussian", "spin", "rectified", "categorical", "mixed"]
 """Kinds of visible units; ``mixed`` is a table's, column by column."""
 
 
+class MachinePlan(ABC):
+    """What both machines have in common: one layer, learned from all rows or from those with a label."""
+
+    model: ClassVar[str]
+    takes_missing: ClassVar[bool] = True
+
+    hidden: Sequence[int]
+    epochs: int
+
+    @property
+    def learns_from(self) -> Literal["all", "labelled"]:
+        """Which rows a minibatch is made of."""
+        return "all"
+
+    @abstractmethod
+    def learner(self, units: Mapping[str, Any], classes: int) -> Learner:
+        """How the machine is learned: ``units`` is what its visible layer is made from, labels left out."""
+
+    def stages(self, lessons: Lessons) -> list[Stage]:
+        """One layer."""
+        return [Stage("layer", 0, self.epochs, "energy")]
+
+    def task(self, stage: Stage, learned: Mapping[str, nn.Module], lessons: Lessons, random: RandomStream) -> Task:
+        """Begin it."""
+        rows = lessons.rows if self.learns_from == "all" else lessons.with_labels(self.model)
+        learner = self.learner(lessons.units, lessons.classes)
+        return LayerTask(learner, [], rows, lessons, random.child(stage.title), stage.title)
+
+
 @dataclass(frozen=True)
-class RBMPlan:
+class RBMPlan(MachinePlan):
     """One restricted Boltzmann machine of all rows, by contrastive learning with a rate that falls to zero.
 
     Parameters
@@ -43,9 +80,7 @@ class RBMPlan:
     """
 
     model: ClassVar[str] = "rbm"
-    learns_from: ClassVar[Literal["all", "labelled"]] = "all"
-    fine_tune_epochs: ClassVar[int] = 0
-    twin: ClassVar[bool] = False
+    needs_labels: ClassVar[bool] = False
 
     hidden: Sequence[int] = (500,)
     visible: MachineVisible = "bernoulli"
@@ -86,7 +121,7 @@ class RBMPlan:
 
 
 @dataclass(frozen=True)
-class ClassRBMPlan:
+class ClassRBMPlan(MachinePlan):
     """One machine of rows and labels, by a gradient that mixes log p(label | row), log p(row, label) and log p(row).
 
     Parameters
@@ -109,8 +144,7 @@ class ClassRBMPlan:
     """
 
     model: ClassVar[str] = "class-rbm"
-    fine_tune_epochs: ClassVar[int] = 0
-    twin: ClassVar[bool] = False
+    needs_labels: ClassVar[bool] = True
 
     hidden: Sequence[int] = (500,)
     visible: MachineVisible = "bernoulli"

@@ -1,23 +1,36 @@
-"""What a course does: every option of pretraining and fine-tuning, checked before any work."""
+"""What the course of a deep belief network does: its layers one after the other, then fine-tuning with labels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
+from torch import nn
+
+from layerwise.energy.belief_net import BeliefNet
+from layerwise.energy.rbm import RBM
 from layerwise.errors import OptionError
+from layerwise.randomness import RandomStream
 from layerwise.training.contrastive import ContrastiveLearning
+from layerwise.training.course_observer import Stage
+from layerwise.training.descent_task import ClassesGauge, DescentTask
 from layerwise.training.gradient_descent import GradientDescent
+from layerwise.training.layer_task import LayerTask
+from layerwise.training.lessons import Lessons
 from layerwise.training.pretraining import GreedyPretraining
 from layerwise.training.schedules import Linear
+from layerwise.training.task import Task
+from layerwise.training.unrolling import random_stack, unroll
 
 __all__ = ["Plan"]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a course does; the defaults suit binary or grey-level rows.
+    """Every option of pretraining and fine-tuning, checked before any work.
+
+    The defaults suit binary or grey-level rows.
 
     Parameters
     ----------
@@ -40,7 +53,8 @@ class Plan:
     """
 
     model: ClassVar[str] = "dbn"
-    learns_from: ClassVar[Literal["all", "labelled"]] = "all"
+    needs_labels: ClassVar[bool] = False
+    takes_missing: ClassVar[bool] = False
 
     hidden: Sequence[int]
     visible: Literal["bernoulli", "gaussian"] = "bernoulli"
@@ -79,10 +93,6 @@ class Plan:
         )
         return GreedyPretraining(self.visible, self.hidden, trainer)
 
-    def learner(self, units: Mapping[str, Any], classes: int) -> GreedyPretraining:
-        """The same; what visible units are made from is said by the plan itself."""
-        return self.pretraining()
-
     def fine_tuning(self, steps: int) -> GradientDescent:
         """How the unrolled network is trained: AdamW with a learning rate that reaches zero after so many steps.
 
@@ -95,3 +105,30 @@ class Plan:
             dropout=self.dropout,
             watch_every=max(1, steps // max(1, self.fine_tune_epochs)),
         )
+
+    def stages(self, lessons: Lessons) -> list[Stage]:
+        """A stage a layer; fine-tuning and the twin where there are labels and both are asked for."""
+        depth = len(self.hidden)
+        stages = [Stage("layer", number, self.epochs, "energy") for number in range(depth)]
+        if self.fine_tune_epochs and lessons.labelled is not None:
+            stages.append(Stage("fine-tuning", depth, self.fine_tune_epochs, "classes"))
+            if self.twin:
+                stages.append(Stage("twin", depth, self.fine_tune_epochs, "classes"))
+        return stages
+
+    def task(self, stage: Stage, learned: Mapping[str, nn.Module], lessons: Lessons, random: RandomStream) -> Task:
+        """Begin a stage."""
+        below = [module for module in learned.values() if isinstance(module, RBM)]
+        own = random.child(stage.title)
+        if stage.kind == "layer":
+            return LayerTask(self.pretraining(), below, lessons.rows, lessons, own, stage.title)
+        assert lessons.labelled is not None  # there would be no such stage
+        net, stream = BeliefNet(below), lessons.labelled
+        if stage.kind == "fine-tuning":
+            network = unroll(net, lessons.classes)
+        else:
+            network = random_stack(net.sizes, lessons.classes, own.child("weights")).to(lessons.sample.device)
+        gauge = ClassesGauge(lessons.labelled_sample, None)
+        trainer = self.fine_tuning(steps=stage.epochs * stream.n_batches)
+        # Both networks see the same minibatches; the stream of dropout is the same, too.
+        return DescentTask(network, trainer, stream, gauge, random.child("dropout"), stage.title)

@@ -17,7 +17,6 @@ import copy
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -96,13 +95,27 @@ class Stacking:
             Of one hidden layer each.
         """
         layers: list[Autoencoder] = []
-        kinds = [visible, *(code_kind(self._activation(number), size) for number, size in enumerate(self.sizes, 1))]
-        for number, (below, above) in enumerate(pairwise(kinds), 1):
+        for number in range(1, len(self.sizes) + 1):
             own = random.child(f"layer {number}")
-            shallow = Stacking((above.size,), self._activation(number), None, self.tied, self.initialisation, self.loss)
-            fresh = shallow.whole(below, own.child("weights"))
-            layers.append(learn(fresh, Reconstruction.of(below, self.loss), layers, own))
+            fresh, back = self.layer(number, visible, own.child("weights"))
+            layers.append(learn(fresh, back, layers, own))
         return layers
+
+    def layer(self, number: int, visible: UnitKind, random: RandomStream) -> tuple[Autoencoder, Reconstruction]:
+        """A layer with random weights, as an autoencoder by itself, and how its input comes back.
+
+        Parameters
+        ----------
+        number : int
+            From 1, the one that meets the rows.
+        visible : UnitKind
+            Of the rows.
+        random : RandomStream
+        """
+        below = visible if number == 1 else code_kind(self._activation(number - 1), self.sizes[number - 2])
+        own = self.sizes[number - 1], self._activation(number)
+        shallow = Stacking((own[0],), own[1], None, self.tied, self.initialisation, self.loss)
+        return shallow.whole(below, random), Reconstruction.of(below, self.loss)
 
     def _activation(self, number: int) -> Activation:
         last = number == len(self.sizes)

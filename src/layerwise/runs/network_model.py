@@ -1,0 +1,145 @@
+"""What the run of a network learned: a perceptron, a multilayer perceptron or an autoencoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from layerwise.data.rows import Rows
+from layerwise.errors import RunError
+from layerwise.networks import Autoencoder, Network
+from layerwise.networks.layers import Layer, layers_of
+from layerwise.networks.losses import CrossEntropy
+from layerwise.networks.reconstruction import Reconstruction
+from layerwise.runs.model import Model
+from layerwise.runs.scores import in_order, probabilities
+from layerwise.training.plans import AnyNetworkPlan
+from layerwise.units import kind_from
+
+__all__ = ["NetworkModel"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NetworkModel(Model):
+    """A network, and the plan that it was trained by.
+
+    Parameters
+    ----------
+    network : Network
+        From prepared rows to class scores, or an autoencoder.
+    plan : PerceptronPlan, MLPPlan, AutoencoderPlan or StackedAutoencoderPlan
+    """
+
+    network: Network
+    plan: AnyNetworkPlan
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the network gives class scores."""
+        return not isinstance(self.network, Autoencoder)
+
+    @property
+    def coding(self) -> tuple[Layer, ...]:
+        """The layers whose values are codes: an encoder's, hidden ones, or the only one there is."""
+        if isinstance(self.network, Autoencoder):
+            return layers_of(self.network.encoder)
+        layers = layers_of(self.network)
+        return layers[:-1] or layers
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Size of each of them, from the data upwards."""
+        return tuple(layer.dense.out_features for layer in self.coding if layer.dense is not None)
+
+    @property
+    def n_parameters(self) -> dict[str, int]:
+        """Number of parameters."""
+        parts: dict[str, nn.Module] = {"network": self.network}
+        if isinstance(self.network, Autoencoder):
+            parts = {"encoder": self.network.encoder, "decoder": self.network.decoder}
+        return {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
+
+    def probabilities(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """What the network gives each class, of shape (rows, classes); the scores of a perceptron are no logits.
+
+        Raises
+        ------
+        RunError
+            It is an autoencoder.
+        """
+        if not self.classifies:
+            raise RunError("model", self.kind, "gives rows back and cannot classify", "train --model mlp")
+        return probabilities(self.network, rows, self.preparation)
+
+    @torch.no_grad()
+    def codes(self, rows: Rows, depth: int | None = None) -> npt.NDArray[np.float32]:
+        """What a layer makes of rows.
+
+        Parameters
+        ----------
+        rows : Rows
+        depth : int, optional
+            The layer, from 1; the top if left out.
+
+        Returns
+        -------
+        ndarray of shape (rows, size of the layer)
+        """
+        self.check_layer(depth)
+        depth = self.depth if depth is None else depth
+        codes, first = np.empty((len(rows), self.sizes[depth - 1]), dtype=np.float32), 0
+        for batch in in_order(rows, self.preparation).epoch(0):
+            values = batch.values
+            for layer in self.coding[:depth]:
+                values = layer(values)
+            codes[first : first + len(values)] = values.numpy()
+            first += len(values)
+        return codes
+
+    def filters(self) -> npt.NDArray[np.float32]:
+        """Weights between the data's units and each unit of the first layer, of shape (hidden, units)."""
+        dense = layers_of(self.network)[0].dense
+        assert dense is not None
+        return dense.weight.detach().numpy()
+
+    @torch.no_grad()
+    def reconstructions(self, prepared: Tensor) -> dict[int, Tensor]:
+        """Prepared rows as they come back from the code; nothing of a classifier."""
+        if self.classifies:
+            return {}
+        return {self.depth: self._back.mean(self.network, prepared)}
+
+    @torch.no_grad()
+    def measure(self, rows: Rows) -> dict[str, float]:
+        """How wrong the network is on rows, by what the figure is called; labelled rows alone count for a classifier.
+
+        Returns
+        -------
+        dict of str to float
+            Empty of a classifier that meets no label, and of a perceptron, which knows right and wrong alone.
+        """
+        if self.kind == "perceptron" or (self.classifies and not rows.n_labelled):
+            return {}
+        if self.classifies:
+            some, loss = rows.labelled(), CrossEntropy()
+            total = 0.0
+            for batch in in_order(some, self.preparation).epoch(0):
+                assert batch.labels is not None
+                total += float(loss.rows(self.network(batch.values), batch.labels).double().sum())
+            return {"loss (nats)": total / len(some)}
+        sums = np.zeros(2)
+        for batch in in_order(rows, self.preparation).epoch(0):
+            v = batch.values
+            error = (v - self._back.mean(self.network, v)).square().double().sum()
+            sums += float(error), float(self._back.errors(self.network, v).double().sum())
+        error, nats = sums / len(rows)
+        units = self.preparation.n_units
+        return {"reconstruction error": error, "typical error of a unit": (error / units) ** 0.5, "loss (nats)": nats}
+
+    @property
+    def _back(self) -> Reconstruction:
+        return Reconstruction.of(kind_from(self.units))
