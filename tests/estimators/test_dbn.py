@@ -401,6 +401,7 @@ def test_tables_with_gaps_come_back_as_tables() -> None:
     assert set(np.unique(codes.sample(20, steps=5, random_state=0))) <= {0.0, 1.0, 2.0}
 
 
+@pytest.mark.filterwarnings("ignore:DBN, layer 1. no unit of any chain:layerwise.training.vigilance.TrainingWarning")
 def test_what_was_good_is_kept_when_training_diverges() -> None:
     X = np.random.default_rng(0).normal(size=(100, 1)) @ np.ones((1, 30))
     net = DBN((4, 3), learning_rate=0.012, momentum=0.99, schedule="constant", epochs=300, random_state=0)

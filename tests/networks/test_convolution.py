@@ -223,6 +223,6 @@ def test_rows_of_another_length_are_no_such_pictures() -> None:
         network().encoder.values(pictures(2, 34).float())
 
 
-def test_no_onnx_model_of_convolutions_is_claimed() -> None:
-    with pytest.raises(OptionError, match="network = 'Conv2d'"):
+def test_no_onnx_model_of_a_decoder_that_enlarges_is_claimed() -> None:
+    with pytest.raises(OptionError, match="network = 'Upsample'"):
         onnx_model(network())
