@@ -495,6 +495,14 @@ def test_errors_stand_beside_those_of_components_and_of_the_mean_row() -> None:
     assert "50.0\u00a0% less than principal components" in text
 
 
+def test_an_autoencoder_is_not_said_to_be_tuned_with_labels() -> None:
+    assert "Fine-tuning with labels" in rendered("pictures")
+    text = rendered("autoencoder of a table")
+    assert "Fine-tuning beside the same network" in text
+    assert "with labels" not in text
+    assert "labelled training rows" not in text
+
+
 def test_a_neuron_without_a_hyperplane_has_no_end() -> None:
     text = rendered("perceptron of a table")
     assert "no end" in text
