@@ -1,6 +1,7 @@
 # make demo    the main job on the embedded digits, in a virtual environment of its own
 # make test    all tests and the examples in the docstrings     (LAYERWISE_DATA=FOLDER: where data sets already lie)
 # make check   ruff, pyright, import-linter
+# make docs    the site with guides and reference, in site/; a warning is an error
 # make bench   every command in benchmarks/, one after the other
 # make clean   removes the virtual environment and all that was built; runs/ stays
 #
@@ -14,7 +15,7 @@ INSTALLED := .venv/installed
 PINS := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench clean
+.PHONY: demo test check docs bench clean
 
 demo: $(INSTALLED)
 	@rm -rf runs/demo
@@ -32,11 +33,14 @@ check: $(INSTALLED)
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx -q -W --keep-going -c docs/site -d build/doctrees . site
+
 bench: $(INSTALLED)
 	@set -e; for command in benchmarks/*.py; do echo "== $$command"; $(BIN)/python "$$command"; done
 
 clean:
-	rm -rf .venv build dist .hypothesis .import_linter_cache .pytest_cache .ruff_cache
+	rm -rf .venv build dist site docs/reference .hypothesis .import_linter_cache .pytest_cache .ruff_cache
 	find . -name '.?*' -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
 # An environment of the same Python is brought up to date; any other, or a broken one, is made anew.
@@ -49,5 +53,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing torch (once, a few minutes on a slow line) ..."
 	@$(PINS) $(BIN)/python -m pip install -qq "$$(grep '^torch==' constraints.txt)"
 	@echo "Installing layerwise and what it needs ..."
-	@$(PINS) $(BIN)/python -m pip install -qq --editable '.[data,onnx,test]'
+	@$(PINS) $(BIN)/python -m pip install -qq --editable '.[data,docs,onnx,test]'
 	@touch $@

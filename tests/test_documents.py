@@ -21,10 +21,10 @@ def test_the_readmes_python_runs_and_learns(page: str) -> None:
     assert float(done.stdout) > 0.85
 
 
-GUIDES = [page for page in PAGES if page.parent.name == "docs" and "```python" in page.read_text()]
+GUIDES = [page for page in PAGES if ROOT / "docs" in page.parents and "```python" in page.read_text()]
 
 
-@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_the_python_of_every_guide_runs(page: Path) -> None:
     code = "\n".join(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)

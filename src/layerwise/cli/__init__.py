@@ -53,6 +53,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+"""The commands as one typer application."""
 
 _TRAIN = "Learn"
 _USE = "Use a run"

@@ -7,8 +7,6 @@ the unknown units of its rows.
 References
 ----------
 .. [1] R. J. A. Little, D. B. Rubin (2002). Statistical analysis with missing data, 2nd edition. Wiley.
-.. [2] D. Blackwell (1947). Conditional expectation and unbiased sequential estimation. Annals of Mathematical
-   Statistics 18.
 """
 
 from __future__ import annotations
@@ -90,7 +88,7 @@ def impute(
 ) -> VisibleBatch:
     r"""Fill missing values by their means given the others.
 
-    Averaged is not what chains draw but :math:`E[v_{unknown} \mid h]` [2]_, whose variance is smaller. A categorical
+    Averaged is not what chains draw but :math:`E[v_{unknown} \mid h]` [1]_, whose variance is smaller. A categorical
     site gets the probabilities of its states.
 
     Parameters
@@ -129,6 +127,11 @@ def impute(
     >>> filled = impute(rbm, torch.tensor([[1.0, float("nan")], [0.0, float("nan")]]), RandomStream(0))
     >>> (filled[:, 1] > 0.5).tolist()
     [True, False]
+
+    References
+    ----------
+    .. [1] D. Blackwell (1947). Conditional expectation and unbiased sequential estimation. Annals of Mathematical
+       Statistics 18.
     """
     for name, value, least in (("steps", steps, 1), ("burn_in", burn_in, 0), ("chains", chains, 1)):
         if value < least:

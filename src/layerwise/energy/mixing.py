@@ -11,7 +11,6 @@ References
 ----------
 .. [1] A. Sokal (1997). Monte Carlo methods in statistical mechanics: foundations and new algorithms. In Functional
    Integration, NATO ASI 361.
-.. [2] A. Gelman, J. Carlin, H. Stern, D. Dunson, A. Vehtari, D. Rubin (2013). Bayesian Data Analysis, 3rd edition.
 """
 
 from __future__ import annotations
@@ -45,8 +44,12 @@ class Mixing:
     effective : float
         Effective sample size of all chains together, steps · chains / τ.
     r_hat : float
-        Square root of the variance of all over that within the halves of chains [2]_ of :mod:`layerwise.energy.mixing`:
-        above 1.01 the chains have not yet seen the same distribution.
+        Square root of the variance of all over that within the halves of chains [1]_: above 1.01 the
+        chains have not yet seen the same distribution.
+
+    References
+    ----------
+    .. [1] A. Gelman, J. Carlin, H. Stern, D. Dunson, A. Vehtari, D. Rubin (2013). Bayesian Data Analysis, 3rd edition.
     """
 
     time: float

@@ -121,7 +121,7 @@ class Autoencoder(ReconstructingEstimator):
         After each epoch the mean training loss, and the score of up to 1,000 rows seen and held out, as they are.
     n_features_in_ : int
         Number of columns seen by :meth:`fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where all of them are texts.
 
     See Also

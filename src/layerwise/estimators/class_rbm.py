@@ -125,7 +125,7 @@ class ClassRBM(ClassifierMixin, DensityEstimator):
         Mean log p(y | x) of the held-out rows after each iteration, in nats; None without early stopping.
     n_features_in_ : int
         Number of columns seen by :meth:`fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where all of them are texts.
 
     See Also

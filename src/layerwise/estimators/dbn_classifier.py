@@ -82,7 +82,7 @@ class DBNClassifier(ClassifierMixin, FineTunedDBN):
         How learning reached each layer of the network in the first minibatch of each epoch of fine-tuning.
     n_features_in_ : int
         Number of columns seen by :meth:`fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where all of them are texts.
 
     See Also

@@ -77,7 +77,7 @@ class DBNRegressor(RegressorMixin, FineTunedDBN):
         Number of targets of a row.
     n_features_in_ : int
         Number of columns seen by :meth:`fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where all of them are texts.
 
     See Also

@@ -131,7 +131,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     out_activation_ : {"softmax", "logistic"}
     n_features_in_ : int
         Number of columns seen by :meth:`fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where all of them are texts.
 
     See Also

@@ -126,7 +126,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     out_activation_ : {"identity", "exp"}
     n_features_in_ : int
         Number of columns seen by :meth:`fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where all of them are texts.
 
     See Also

@@ -104,7 +104,7 @@ class Perceptron(ClassifierMixin, Estimator):
         ``n_iter_ * n_samples + 1``.
     n_features_in_ : int
         Number of columns seen by :meth:`fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where all of them are texts.
 
     Notes

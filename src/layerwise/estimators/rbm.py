@@ -111,7 +111,7 @@ class RBM(DensityEstimator):
         What was measured after each iteration, on up to 1,000 rows without missing cells.
     n_features_in_ : int
         Number of columns seen by :meth:`fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where all of them are texts.
 
     See Also

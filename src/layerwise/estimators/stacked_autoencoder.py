@@ -100,7 +100,7 @@ class StackedAutoencoder(ReconstructingEstimator):
         ``"fine-tuning"``.
     n_features_in_ : int
         Number of columns seen by :meth:`fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where all of them are texts.
 
     See Also

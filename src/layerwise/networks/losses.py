@@ -17,12 +17,6 @@ poisson              exp(z) - t z + t log t - t             exp(z) - t
 ==================== ====================================== ==================== =========
 
 :class:`~layerwise.networks.KindLoss` is the loss of reconstruction for any kind of unit.
-
-References
-----------
-.. [1] P. J. Huber (1964). Robust estimation of a location parameter. Annals of Mathematical Statistics 35.
-.. [2] C. Szegedy et al. (2016). Rethinking the Inception architecture for computer vision. CVPR. (label smoothing)
-.. [3] F. Rosenblatt (1958). The perceptron. Psychological Review 65. (hinge with a margin of 0)
 """
 
 from __future__ import annotations
@@ -86,6 +80,10 @@ class Huber(Loss):
     ----------
     delta : float
         Where one becomes the other, above 0.
+
+    References
+    ----------
+    .. [1] P. J. Huber (1964). Robust estimation of a location parameter. Annals of Mathematical Statistics 35.
     """
 
     delta: float = 1.0
@@ -127,13 +125,17 @@ class CrossEntropy(Loss):
     Parameters
     ----------
     smoothing : float
-        Share of each row's probability that is spread evenly over all classes [2]_, from 0 to below 1.
+        Share of each row's probability that is spread evenly over all classes [1]_, from 0 to below 1.
     class_weights : sequence of float, optional
         What a row of each class counts, beside its own weight.
 
     Raises
     ------
     OptionError
+
+    References
+    ----------
+    .. [1] C. Szegedy et al. (2016). Rethinking the Inception architecture for computer vision. CVPR.
     """
 
     smoothing: float = 0.0
@@ -191,12 +193,16 @@ class CrossEntropy(Loss):
 class Hinge(Loss):
     """What is missing to a margin on the right side; targets are 1 and -1.
 
-    With a margin of 0 its gradient descent, a row at a time, is Rosenblatt's rule [3]_.
+    With a margin of 0 its gradient descent, a row at a time, is Rosenblatt's rule [1]_.
 
     Parameters
     ----------
     margin : float
         At least 0.
+
+    References
+    ----------
+    .. [1] F. Rosenblatt (1958). The perceptron. Psychological Review 65.
     """
 
     margin: float = 1.0

@@ -1,11 +1,4 @@
-r"""Measures of a machine on rows it does not learn from: greater is better, nothing is changed.
-
-References
-----------
-.. [1] G. E. Hinton (2012). A practical guide to training restricted Boltzmann machines. Neural networks: tricks of the
-   trade.
-.. [2] J. Besag (1975). Statistical analysis of non-lattice data. The Statistician 24.
-"""
+"""Measures of a machine on rows it does not learn from: greater is better, nothing is changed."""
 
 from __future__ import annotations
 
@@ -37,6 +30,11 @@ def minus_free_energy_gap(rows: VisibleBatch, held_out: VisibleChains) -> Measur
         Rows of the training data, without missing values.
     held_out : Tensor of shape (any number, visible)
         Rows that nothing is learned from, without missing values.
+
+    References
+    ----------
+    .. [1] G. E. Hinton (2012). A practical guide to training restricted Boltzmann machines. Neural networks: tricks of
+       the trade.
     """
     for name, values in (("rows", rows), ("held_out", held_out)):
         if not len(values) or bool(values.isnan().any()):
@@ -62,7 +60,7 @@ def pseudo_score(held_out: VisibleBatch, seed: int = 0) -> Measure:
 def pseudo_log_likelihood(rbm: RBM, v: VisibleBatch, random: RandomStream) -> PerRow:
     r"""Estimate :math:`\sum_s \log p(v_s \mid v_{-s})` of each row at one site of chance.
 
-    Times the number of sites, one term is on average the sum of all [2]_.
+    Times the number of sites, one term is on average the sum of all [1]_.
 
     Parameters
     ----------
@@ -88,6 +86,10 @@ def pseudo_log_likelihood(rbm: RBM, v: VisibleBatch, random: RandomStream) -> Pe
     >>> from layerwise.energy import bernoulli_rbm
     >>> pseudo_log_likelihood(bernoulli_rbm(3, 2), torch.ones(1, 3), RandomStream(0))  # three fair coins
     tensor([-2.0794])
+
+    References
+    ----------
+    .. [1] J. Besag (1975). Statistical analysis of non-lattice data. The Statistician 24.
     """
     sites = rbm.visible.states()
     if sites is None:

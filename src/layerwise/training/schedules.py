@@ -1,12 +1,7 @@
-r"""Learning rates that change: the factor of each step, a pure function of its number.
+"""Learning rates that change: the factor of each step, a pure function of its number.
 
 Nothing has to be saved for them: a resumed run asks for the next step's factor. Any function from the number of steps
 done to a factor will do in their place.
-
-References
-----------
-.. [1] H. Robbins, S. Monro (1951). A stochastic approximation method. Annals of Mathematical Statistics 22.
-.. [2] I. Loshchilov, F. Hutter (2017). SGDR: stochastic gradient descent with warm restarts. ICLR.
 """
 
 from __future__ import annotations
@@ -45,7 +40,12 @@ class Linear:
 
 @dataclass(frozen=True)
 class Cosine:
-    """Falls along half a cosine to zero, which it reaches after ``steps`` minibatches."""
+    """Falls along half a cosine to zero, which it reaches after ``steps`` minibatches [1]_.
+
+    References
+    ----------
+    .. [1] I. Loshchilov, F. Hutter (2017). SGDR: stochastic gradient descent with warm restarts. ICLR.
+    """
 
     steps: int
 
@@ -63,6 +63,10 @@ class InverseTime:
 
     Its sum is infinite and that of its squares is not, which is what makes stochastic approximation converge [1]_:
     with persistent chains the step must become small against the time in which they forget.
+
+    References
+    ----------
+    .. [1] H. Robbins, S. Monro (1951). A stochastic approximation method. Annals of Mathematical Statistics 22.
     """
 
     half: int

@@ -10,13 +10,6 @@ and each layer's recognition learns to find what the dream was made from,
 .. math:: \Delta W_{up} \propto \langle h^l \otimes (h^{l+1} - E[h^{l+1} \mid h^l]) \rangle.
 
 The dream starts near the data, so that recognition learns where it is used: wake-sleep's own dreams start anywhere.
-
-References
-----------
-.. [1] G. E. Hinton, S. Osindero, Y.-W. Teh (2006). A fast learning algorithm for deep belief nets.
-   Neural Computation 18.
-.. [2] G. E. Hinton, P. Dayan, B. J. Frey, R. M. Neal (1995). The wake-sleep algorithm for unsupervised neural networks.
-   Science 268.
 """
 
 from __future__ import annotations
@@ -106,6 +99,13 @@ class UpDown:
     dreams : {"samples", "means"}
         How a dream's lowest layer is shown to the recognition: drawn, as the model says, or by its means, which look
         like the grey levels that the recognition meets in the data [1]_.
+
+    References
+    ----------
+    .. [1] G. E. Hinton, S. Osindero, Y.-W. Teh (2006). A fast learning algorithm for deep belief nets.
+       Neural Computation 18.
+    .. [2] G. E. Hinton, P. Dayan, B. J. Frey, R. M. Neal (1995). The wake-sleep algorithm for unsupervised neural
+       networks. Science 268.
     """
 
     steps: int
