@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+import re
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -88,8 +89,14 @@ def skip_strangers(app: Sphinx, what: str, name: str, member: Any, skip: bool, o
     return True if what == "class" and module is not None and not module.startswith("layerwise") else None
 
 
+def escape_initials(app: Sphinx, what: str, name: str, member: Any, options: Any, lines: list[str]) -> None:
+    """Keep a reference's "H. Author" from being read as the eighth point of a list."""
+    lines[:] = [re.sub(r"^(\.\. \[[^\]]+\] [A-Z])\. ", r"\1\\. ", line) for line in lines]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Make the pages before Sphinx looks for them."""
     app.connect("config-inited", lambda app, config: write_pages(app))
     app.connect("autodoc-skip-member", skip_strangers)
+    app.connect("autodoc-process-docstring", escape_initials)
     return {"parallel_read_safe": True}
