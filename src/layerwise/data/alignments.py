@@ -7,8 +7,8 @@ that is asked for. Everything else is refused.
 
 References
 ----------
-1. W. R. Pearson, D. J. Lipman (1988). Improved tools for biological sequence comparison. PNAS 85.
-2. J. Tubiana, S. Cocco, R. Monasson (2019). Learning protein constitutive motifs from sequence data. eLife 8.
+.. [1] W. R. Pearson, D. J. Lipman (1988). Improved tools for biological sequence comparison. PNAS 85.
+.. [2] J. Tubiana, S. Cocco, R. Monasson (2019). Learning protein constitutive motifs from sequence data. eLife 8.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ names, or else downloaded once from their public home. ``LAYERWISE_MIRROR`` name
 
 References
 ----------
-1. Y. LeCun, L. Bottou, Y. Bengio, P. Haffner (1998). Gradient-based learning applied to document recognition.
-2. H. Xiao, K. Rasul, R. Vollgraf (2017). Fashion-MNIST: a novel image dataset for benchmarking machine learning
+.. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner (1998). Gradient-based learning applied to document recognition.
+.. [2] H. Xiao, K. Rasul, R. Vollgraf (2017). Fashion-MNIST: a novel image dataset for benchmarking machine learning
    algorithms. arXiv:1708.07747.
-3. E. Alpaydin, C. Kaynak (1998). Optical recognition of handwritten digits. UCI machine learning repository.
+.. [3] E. Alpaydin, C. Kaynak (1998). Optical recognition of handwritten digits. UCI machine learning repository.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ A file of pictures finds its labels and its test part by the names that every da
 
 References
 ----------
-1. Y. LeCun, C. Cortes, C. Burges (1998). The MNIST database of handwritten digits (the format's description).
+.. [1] Y. LeCun, C. Cortes, C. Burges (1998). The MNIST database of handwritten digits (the format's description).
 """
 
 from __future__ import annotations
