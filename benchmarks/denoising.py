@@ -113,7 +113,7 @@ def draw(networks: Kept, rows: np.ndarray) -> None:
     for place, name in enumerate(("none", "masking 0.4")):
         ax = figure.add_subplot(grid[0, place])
         weights = next(iter(networks[name].encoder.parameters())).numpy()
-        FiltersDisplay(weights[:60], PICTURE).plot(ax).set_title(f"filters, learned from {drawn[name]}", fontsize=9)
+        FiltersDisplay(weights[:60], PICTURE).plot(ax).ax_.set_title(f"filters, learned from {drawn[name]}", fontsize=9)
     lines = {"shown": shown, **{f"learned from\n{title}": networks[name](shown) for name, title in drawn.items()}}
     tiles = arrange(torch.cat(list(lines.values())).reshape(-1, *PICTURE).numpy(), across=8)
     right.imshow(np.nan_to_num(tiles), cmap="gray_r", vmin=0, vmax=1, interpolation="none")

@@ -8,11 +8,13 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from layerwise.networks import GradientFlowInfo
 from layerwise.plots import (
     AutocorrelationDisplay,
     CodesDisplay,
     ConfusionDisplay,
     FiltersDisplay,
+    GradientFlowDisplay,
     HeatMapDisplay,
     LearningCurvesDisplay,
     MarginalDisplay,
@@ -30,6 +32,9 @@ DISPLAYS = [
     HeatMapDisplay({HOSTILE: RANDOM.normal(size=(6, 3)), "b": RANDOM.normal(size=(6, 3))}, ["x", "y", HOSTILE]),
     LearningCurvesDisplay({HOSTILE: ([1, 2, 3], [3.0, float("nan"), 1.0]), "b": ([1, 2], [1.0, 1.0])}, HOSTILE),
     LearningCurvesDisplay({"one epoch": ([1], [0.5])}, "accuracy", percent=True),
+    LearningCurvesDisplay({"a length": ([1, 2, 3], [0.0, 1e-3, 1.0])}, "step", legend=True, logarithmic=True),
+    LearningCurvesDisplay({"no length": ([1, 2], [0.0, 0.0])}, "step", logarithmic=True),
+    GradientFlowDisplay([GradientFlowInfo(("0", "b"), (0.0, 1.0), (0.1, 0.1), (0.0, 1.0), (np.inf, np.nan))] * 2),
     LearningCurvesDisplay({"nothing": ([1], [float("nan")])}, "gap"),
     AutocorrelationDisplay([1.0, 0.5, -0.2], 1.5),
     AutocorrelationDisplay([1.0], float("inf")),
@@ -45,10 +50,11 @@ DISPLAYS = [
 
 @pytest.mark.parametrize("display", DISPLAYS, ids=lambda display: type(display).__name__)
 def test_it_draws_into_a_figure_of_its_own_or_into_given_axes(display: FiltersDisplay) -> None:
-    own = display.plot()
+    own = display.plot().ax_
     figure = Figure()
     given = figure.subplots()
-    assert display.plot(given) is given
+    assert display.plot(given) is display
+    assert (display.ax_, display.figure_) == (given, figure)
     assert own.figure is not figure
     for drawn in (own.figure, figure):
         FigureCanvasAgg(drawn).draw()
@@ -76,17 +82,17 @@ def test_no_two_of_a_hundred_classes_look_alike() -> None:
 
 def test_classes_are_named_at_their_median_unless_there_are_too_many() -> None:
     points, labels = np.zeros((40, 2)), np.arange(40)
-    assert len(CodesDisplay(points, labels % 3, ["a", "b", "c"]).plot().texts) == 3
-    assert not CodesDisplay(points, labels, [str(code) for code in range(40)]).plot().texts
+    assert len(CodesDisplay(points, labels % 3, ["a", "b", "c"]).plot().ax_.texts) == 3
+    assert not CodesDisplay(points, labels, [str(code) for code in range(40)]).plot().ax_.texts
 
 
 def test_the_confusion_matrix_writes_every_count_but_zero() -> None:
-    axes = ConfusionDisplay(np.array([[9, 1], [0, 5]]), ["a", "b"]).plot()
+    axes = ConfusionDisplay(np.array([[9, 1], [0, 5]]), ["a", "b"]).plot().ax_
     assert sorted(text.get_text() for text in axes.texts) == ["1", "5", "9"]
 
 
 def test_flat_and_missing_figures_leave_sane_limits() -> None:
-    low, high = LearningCurvesDisplay({"flat": ([1, 2], [2.0, 2.0])}, "m").plot().get_ylim()
+    low, high = LearningCurvesDisplay({"flat": ([1, 2], [2.0, 2.0])}, "m").plot().ax_.get_ylim()
     assert low < 2 < high
 
 

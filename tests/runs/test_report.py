@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from layerwise.plots.mosaic import signed_scale
+from layerwise.plots.plane import Plane
 from layerwise.runs import report_figures
 from layerwise.runs.findings import Findings, Mistake
 from layerwise.runs.machine_findings import Chains, ColumnMarginal, FilledCell, Filling, Forgetting
@@ -28,7 +29,6 @@ from layerwise.runs.measured import (
     NeuronFinding,
     Score,
 )
-from layerwise.runs.plane import Plane
 from layerwise.runs.report import number, percent, render, signed
 
 HOSTILE = "<script>alert('x')</script>\"&$\\frac{1}$"

@@ -48,7 +48,8 @@ def _curve(title: str, value: Any) -> Curve:
     for epoch in cast("list[Any]", value):
         of_record: dict[str, Any] | None = getattr(epoch, "__dict__", None)
         measures = {title: epoch} if of_record is None else of_record
-        curve.append({name: number for name, number in measures.items() if isinstance(number, int | float)})
+        numbers = {name: number for name, number in measures.items() if isinstance(number, int | float)}
+        curve.append({name: number for name, number in numbers.items() if not isinstance(number, bool)})
     return curve if all(curve) else []
 
 

@@ -4,6 +4,7 @@ from layerwise.plots.autocorrelation import AutocorrelationDisplay
 from layerwise.plots.codes import CodesDisplay
 from layerwise.plots.confusion import ConfusionDisplay
 from layerwise.plots.filters import FiltersDisplay
+from layerwise.plots.gradient_flow import GradientFlowDisplay
 from layerwise.plots.heat_map import HeatMapDisplay
 from layerwise.plots.learning_curves import LearningCurvesDisplay
 from layerwise.plots.marginal import MarginalDisplay
@@ -15,6 +16,7 @@ __all__ = [
     "CodesDisplay",
     "ConfusionDisplay",
     "FiltersDisplay",
+    "GradientFlowDisplay",
     "HeatMapDisplay",
     "LearningCurvesDisplay",
     "MarginalDisplay",

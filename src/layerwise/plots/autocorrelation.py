@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from layerwise.plots.colours import INK, SERIES
-from layerwise.plots.display import new_axes
+from layerwise.plots.display import Display
 
 __all__ = ["AutocorrelationDisplay"]
 
 
-@dataclass(frozen=True, eq=False)
-class AutocorrelationDisplay:
+@dataclass(eq=False)
+class AutocorrelationDisplay(Display):
     """A chain's autocorrelation over the lag, and its autocorrelation time as an upright line.
 
     Parameters
@@ -28,22 +28,15 @@ class AutocorrelationDisplay:
 
     Examples
     --------
-    >>> AutocorrelationDisplay([1.0, 0.5, 0.25], 3.0).plot().get_xlabel()
+    >>> AutocorrelationDisplay([1.0, 0.5, 0.25], 3.0).plot().ax_.get_xlabel()
     'lag, steps'
     """
 
     values: Sequence[float]
     time: float = math.nan
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw it.
-
-        Parameters
-        ----------
-        ax : Axes, optional
-            A new figure's if left out.
-        """
-        ax = new_axes(ax)
+    def _draw(self, ax: Axes) -> None:
+        """Draw it."""
         last = max(1, len(self.values) - 1)
         ax.axhline(0, color=INK, linewidth=0.8, alpha=0.35)
         if self.time <= last:
@@ -57,4 +50,3 @@ class AutocorrelationDisplay:
         ax.grid(axis="y", alpha=0.18, linewidth=0.8)
         ax.tick_params(length=0)
         ax.spines[["top", "right", "left", "bottom"]].set_visible(False)
-        return ax

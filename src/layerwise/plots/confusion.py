@@ -11,14 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from layerwise.plots.colours import SERIES, WRONG
-from layerwise.plots.display import new_axes, quiet
+from layerwise.plots.display import Display, quiet
 from layerwise.plots.heat_map import shortened
 
 __all__ = ["ConfusionDisplay"]
 
 
-@dataclass(frozen=True, eq=False)
-class ConfusionDisplay:
+@dataclass(eq=False)
+class ConfusionDisplay(Display):
     """A square of counts: right answers blue, wrong ones orange, the deeper the larger their share of the true class.
 
     Parameters
@@ -31,16 +31,14 @@ class ConfusionDisplay:
     counts: Integer[np.ndarray, "class class"]
     classes: Sequence[str]
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw it.
-
-        Parameters
-        ----------
-        ax : Axes, optional
-            A new figure's if left out.
-        """
+    @property
+    def _size(self) -> tuple[float, float]:
         size = len(self.classes)
-        ax = new_axes(ax, 1.5 + 0.45 * size, 1.5 + 0.45 * size)
+        return 1.5 + 0.45 * size, 1.5 + 0.45 * size
+
+    def _draw(self, ax: Axes) -> None:
+        """Draw it."""
+        size = len(self.classes)
         shares = self.counts / np.maximum(1, self.counts.sum(axis=1, keepdims=True))
         for true, predicted in np.argwhere(self.counts).tolist():
             colour = (SERIES[0] if true == predicted else WRONG).light
@@ -64,7 +62,6 @@ class ConfusionDisplay:
         ax.hlines(range(size + 1), 0, size, linewidth=0.6, alpha=0.2, color=ax.xaxis.label.get_color())
         ax.vlines(range(size + 1), 0, size, linewidth=0.6, alpha=0.2, color=ax.xaxis.label.get_color())
         quiet(ax)
-        return ax
 
 
 def _small(count: str) -> float:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from layerwise.plots.display import new_axes, quiet
+from layerwise.plots.display import Display, quiet
 from layerwise.plots.mosaic import signed, signed_scale
 
 __all__ = ["HeatMapDisplay", "shortened"]
@@ -23,8 +23,8 @@ def shortened(name: str, longest: int = 22) -> str:
     return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
-@dataclass(frozen=True, eq=False)
-class HeatMapDisplay:
+@dataclass(eq=False)
+class HeatMapDisplay(Display):
     """Signed numbers as colours: blue above zero, orange below, blank at zero.
 
     Parameters
@@ -48,15 +48,12 @@ class HeatMapDisplay:
         """The number that has the full colour."""
         return signed_scale(np.concatenate(list(self.panels.values())))
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw it.
+    @property
+    def _size(self) -> tuple[float, float]:
+        return 5.0, 0.8 + 0.2 * len(self.column_names)
 
-        Parameters
-        ----------
-        ax : Axes, optional
-            A new figure's if left out.
-        """
-        ax = new_axes(ax, 5.0, 0.8 + 0.2 * len(self.column_names))
+    def _draw(self, ax: Axes) -> None:
+        """Draw it."""
         scale, left = self.scale, 0.0
         gap = max(0.6, 0.03 * sum(len(panel) for panel in self.panels.values()))
         centres: list[float] = []
@@ -75,7 +72,6 @@ class HeatMapDisplay:
         )
         ax.xaxis.tick_top()
         quiet(ax)
-        return ax
 
 
 def _frame(left: float, width: int, height: int, ax: Axes) -> Rectangle:

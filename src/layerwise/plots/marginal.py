@@ -11,14 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from layerwise.plots.colours import SERIES
-from layerwise.plots.display import new_axes
+from layerwise.plots.display import Display
 from layerwise.plots.heat_map import shortened
 
 __all__ = ["MarginalDisplay"]
 
 
-@dataclass(frozen=True, eq=False)
-class MarginalDisplay:
+@dataclass(eq=False)
+class MarginalDisplay(Display):
     """One column: numbers as two histograms in the same bins, names as two bars each.
 
     Parameters
@@ -43,15 +43,12 @@ class MarginalDisplay:
         """Whether the values have names."""
         return isinstance(self.places[0], str)
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw it: data as a filled ground, samples as a line around or a bar below.
+    @property
+    def _size(self) -> tuple[float, float]:
+        return 3.0, 2.0
 
-        Parameters
-        ----------
-        ax : Axes, optional
-            A new figure's if left out.
-        """
-        ax = new_axes(ax, 3.0, 2.0)
+    def _draw(self, ax: Axes) -> None:
+        """Draw it: data as a filled ground, samples as a line around or a bar below."""
         ours, theirs = SERIES[0].light, SERIES[1].light
         if self.bars:
             lines = np.arange(len(self.places))
@@ -73,4 +70,3 @@ class MarginalDisplay:
             ax.set_yticks([])
         ax.tick_params(length=0)
         ax.spines[["top", "right", "left"]].set_visible(False)
-        return ax

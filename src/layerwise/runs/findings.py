@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int64, Integer
 
+from layerwise.plots.plane import Plane
 from layerwise.runs.machine_findings import Chains, ColumnMarginal, Filling, Forgetting
 from layerwise.runs.measured import (
     THIS_NETWORK,
@@ -25,7 +26,6 @@ from layerwise.runs.measured import (
     NeuronFinding,
     Score,
 )
-from layerwise.runs.plane import Plane
 
 __all__ = ["Findings", "Mistake"]
 

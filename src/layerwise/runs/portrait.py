@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from layerwise.data.classes import UNLABELLED
 from layerwise.data.rows import Rows
+from layerwise.plots.plane import Plane
 from layerwise.randomness import RandomStream
 from layerwise.runs import findings as room
 from layerwise.runs.as_seen import as_seen, unit_names
@@ -24,7 +25,6 @@ from layerwise.runs.given_back import by_components
 from layerwise.runs.machine_portrait import with_chains
 from layerwise.runs.measured import Curve, FlowCurve
 from layerwise.runs.model import Model
-from layerwise.runs.plane import Plane
 from layerwise.runs.recipe import Recipe
 from layerwise.runs.result import Result, error_scores, scores
 

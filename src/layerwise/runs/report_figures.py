@@ -16,6 +16,7 @@ from layerwise.plots import (
     LearningCurvesDisplay,
 )
 from layerwise.plots.codes import SHAPES, shape_and_colour
+from layerwise.plots.learning_curves import MEASURES
 from layerwise.plots.page import figure_svg
 from layerwise.runs.findings import Findings
 from layerwise.runs.measured import THIS_NETWORK, WITHOUT_PRETRAINING, Curve
@@ -43,14 +44,6 @@ _HEAT_MAP = 440
 # As SVG writes the dashes of LearningCurvesDisplay's lines.
 DASHES = ("none", "9 4", "3 4", "12 4 3 4")
 
-_MEASURES = {
-    "reconstruction_error": "reconstruction error",
-    "free_energy_gap": "free-energy gap, nats",
-    "loss": "loss, nats",
-    "accuracy": "accuracy",
-    "held_out_log_likelihood": "held-out log-likelihood, nats",
-    "held_out_pseudo_likelihood": "held-out pseudo-likelihood, nats",
-}
 UNITS = {"stack": "first-layer units", "machine": "hidden units", "network": "units of the first layer"}
 """What filters are of, by the family of the model."""
 
@@ -97,7 +90,7 @@ def layer_charts(findings: Findings) -> list[Chart]:
         stage = curve.stage[0].upper() + curve.stage[1:]
         measures = _OF_A_LAYER if findings.family == "stack" else (*_OF_A_LAYER, *_OF_A_MACHINE)
         for measure in measures:
-            title = _MEASURES[measure]
+            title = MEASURES[measure]
             title = f"{stage}: {title}" if findings.family == "stack" else title[0].upper() + title[1:]
             charts += _curves({stage: curve}, measure, title, f"curve-{len(charts)}")
     return charts
@@ -107,7 +100,7 @@ def tuning_charts(findings: Findings) -> list[Chart]:
     """Loss and accuracy of fine-tuning, this network's and its twin's in the same axes."""
     charts: list[Chart] = []
     for measure in ("loss", "accuracy"):
-        title = _MEASURES[measure][0].upper() + _MEASURES[measure][1:]
+        title = MEASURES[measure][0].upper() + MEASURES[measure][1:]
         charts += _curves(_tuned(findings), measure, title, f"tuning-{len(charts)}")
     return charts
 
@@ -250,5 +243,5 @@ def mix_ups(findings: Findings) -> list[MixUp]:
     ]
 
 
-def _chart(draw: Callable[[Axes], Axes], width: int, height: int, name: str, alt: str, title: str = "") -> Chart:
+def _chart(draw: Callable[[Axes], object], width: int, height: int, name: str, alt: str, title: str = "") -> Chart:
     return Chart(figure_svg(draw, width, height, name, alt), width, title)
