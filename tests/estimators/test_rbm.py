@@ -532,3 +532,13 @@ def test_a_gpu_learns_the_same() -> None:
     assert gpu.machine_.weights.device.type == "cpu"
     assert gpu.score(X) == pytest.approx(cpu.score(X), abs=0.05)
     gpu.partial_fit(X)
+
+
+def test_swap_rates_are_told_where_there_are_temperatures() -> None:
+    X = np.random.default_rng(0).random((60, 6)) < 0.5
+    rates = RBM(4, method="pt", temperatures=4, n_iter=5, random_state=0).fit(X).swap_rates_
+    assert rates.shape == (3,)
+    assert (rates > 0.5).all()  # independent columns: the machine hardly differs from its hottest replica
+    assert (rates <= 1).all()
+    assert not hasattr(RBM(4, n_iter=1, random_state=0).fit(X), "swap_rates_")
+    assert not hasattr(RBM(4), "swap_rates_")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 from layerwise import energy
+from layerwise.estimators.code_estimator import Floats
 from layerwise.estimators.coding import drawn_grey, fit_coding
 from layerwise.estimators.contrastive_fit import Learned, Lesson, first_machine, learn
 from layerwise.estimators.contrastive_options import ContrastiveOptions, contrastive_options
@@ -105,6 +106,8 @@ class RBM(DensityEstimator):
     intercept_visible_ : ndarray of shape (n_units,)
     log_partition_, log_partition_error_ : float
         Log Z and its standard error in nats, computed when first asked for.
+    swap_rates_ : ndarray of shape (temperatures - 1,)
+        Share of swaps accepted between neighbouring temperatures, from the hottest; with ``method="pt"``.
     n_iter_ : int
         Iterations done.
     learning_curve_ : list of LayerInfo
@@ -206,6 +209,15 @@ class RBM(DensityEstimator):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+
+    @property
+    def swap_rates_(self) -> Floats:
+        """Share of swaps accepted since the ladder was last adapted; NaN where none was tried."""
+        state = self._state
+        tempering = state.tempering if isinstance(state, ContrastiveState) else None
+        if tempering is None:
+            raise AttributeError("swap_rates_ is there after training with method='pt' only")
+        return tempering.chains.rates.numpy()
 
     def fit(self, X: object, y: object = None, sample_weight: object = None) -> RBM:
         """Learn the rows.
