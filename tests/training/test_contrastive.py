@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -278,35 +279,46 @@ def test_with_many_steps_the_step_is_the_exact_gradient_on_average(
         assert bool((gradient[name].abs() > error).any()), name  # so the test can tell
 
 
-@pytest.mark.parametrize("options", [{"method": "pcd"}, {"method": "pt"}, {"method": "pcd", "centred": True}], ids=str)
+@pytest.mark.parametrize(
+    ("visible", "options"),
+    [("bernoulli", {"method": "pt"}), ("bernoulli", {"method": "pcd", "centred": True})]
+    + [(kind, {"method": "pcd"}) for kind in ("bernoulli", "spin", "categorical")],
+    ids=str,
+)
 def test_kept_chains_reach_what_the_exact_gradient_reaches(
-    options: dict[str, Any], make_rbm: MakeRBM, states: States
+    visible: str, options: dict[str, Any], make_rbm: MakeRBM, states: States
 ) -> None:
-    rate, steps, chains = 0.5, 250, 400
-    everything = states(4)
-    teacher = make_rbm(scale=2.0, seed=5)
-    v = everything[chosen((-teacher.free_energy(everything)).double().softmax(0), 200)]
-    p = torch.bincount((v.long() << torch.tensor([3, 2, 1, 0])).sum(1), minlength=16).double() / 200
+    teacher = make_rbm(visible, scale=2.0, seed=5)
+    sites = teacher.visible.states()
+    assert sites is not None
+    everything = torch.stack([torch.cat(row) for row in product(*sites)]).float()
+    # The curvature grows with the square of the distance of a unit's states.
+    width = float(everything.max() - everything.min())
+    rate, steps, chains = 0.5 / width**2, int(250 * width**2), 400
+    rows = chosen((-teacher.free_energy(everything)).double().softmax(0), 200)
+    v = everything[rows]
+    p = torch.bincount(rows, minlength=len(everything)).double() / 200
     entropy = -torch.xlogy(p, p).sum()
 
     def divergence(rbm: RBM) -> float:
         log_q = (-rbm.free_energy(everything.to(rbm.weights.dtype))).double().log_softmax(0)
         return float(-(p @ log_q) - entropy)
 
-    exact = make_rbm(scale=0.5, seed=1).double()
+    exact = make_rbm(visible, scale=0.5, seed=1).double()
     start = divergence(exact)
     for _ in range(steps):
         for name, gradient in by_autograd(exact, v.double(), states(3).double()).items():
             exact.get_parameter(name).add_(gradient, alpha=rate)
 
     trainer = ContrastiveLearning(steps=1, chains=chains, learning_rate=rate, momentum=0.0, temperatures=4, **options)
-    state = trainer.init(make_rbm(scale=0.5, seed=1), RandomStream(0))
+    state = trainer.init(make_rbm(visible, scale=0.5, seed=1), RandomStream(0))
     for _ in range(steps):
         state, _ = trainer.step(state, batch(v))
     # Noise of covariance C / chains in the gradient keeps the parameters η C / (2 H chains) from the optimum and so
-    # costs η tr C / (4 chains). Each of the 19 statistics varies by 1/4 at most; that consecutive steps look at
-    # chains that have hardly moved makes up for a factor, here 5.
-    noise = 5 * rate * 19 / 4 / (4 * chains)
+    # costs η tr C / (4 chains). Each of the statistics, 19 of binary units, varies by a quarter of the squared width at
+    # most; that consecutive steps look at chains that have hardly moved makes up for a factor, here 5.
+    statistics = sum(parameter.numel() for parameter in exact.parameters())
+    noise = 5 * rate * statistics * width**2 / 4 / (4 * chains)
     difference = divergence(state.rbm) - divergence(exact)
     assert difference <= noise
     if "centred" not in options:  # the centred gradient takes a shorter way, and is farther on by now
