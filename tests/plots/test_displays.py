@@ -96,6 +96,17 @@ def test_flat_and_missing_figures_leave_sane_limits() -> None:
     assert low < 2 < high
 
 
+@pytest.mark.parametrize(
+    ("shares", "limits"),
+    [([0.5, 1.0], (0.46, 1.0)), ([0.0, 0.5], (0.0, 0.54)), ([1.0, 1.0], (0.95, 1.0)), ([0.0], (0, 1))],
+)
+def test_an_axis_of_shares_ends_where_shares_end(shares: list[float], limits: tuple[float, float]) -> None:
+    display = LearningCurvesDisplay({"line": (range(len(shares)), shares)}, "accuracy", percent=True)
+    assert display.plot().ax_.get_ylim() == pytest.approx(limits)
+    numbers = LearningCurvesDisplay({"line": (range(len(shares)), shares)}, "loss").plot().ax_.get_ylim()
+    assert numbers[0] < min(shares) <= max(shares) < numbers[1]
+
+
 def test_pyplot_is_never_imported() -> None:
     code = "import sys, layerwise.plots, layerwise.plots.page; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

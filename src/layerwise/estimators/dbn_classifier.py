@@ -79,7 +79,7 @@ class DBNClassifier(ClassifierMixin, FineTunedDBN):
         What was measured after each epoch, on training rows, for ``"layer 1"``, ``"layer 2"``, …, ``"fine-tuning"``.
         No row is held out, so that free-energy gaps are NaN.
     gradient_flow_ : list of GradientFlowInfo
-        How learning reached each layer of the network in the first minibatch of each epoch of fine-tuning.
+        How learning reached each layer of the network in the last minibatch of each epoch of fine-tuning.
     n_features_in_ : int
         Number of columns seen by :meth:`fit`.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -158,8 +158,10 @@ class DBNClassifier(ClassifierMixin, FineTunedDBN):
             finally:
                 network = course.network or course.last_good()
                 if network is not None:
-                    self.classes_, self.gradient_flow_ = classes, lesson.curves.flows
+                    self.classes_ = classes
                     self._keep(lesson, network)
+                    tuned = self.learning_curves_["fine-tuning"]
+                    self.gradient_flow_ = [epoch.flow for epoch in tuned]
         return self
 
     def predict_proba(self, X: object) -> npt.NDArray[Any]:

@@ -6,9 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from layerwise.data.minibatches import MinibatchStream
-from layerwise.networks import GradientFlowInfo
 from layerwise.training.course_observer import Info, Stage, TuningInfo
-from layerwise.training.gradient_descent import DescentInfo
 from layerwise.training.loop import Place
 from layerwise.training.pretraining import LayerInfo
 
@@ -31,8 +29,6 @@ class LearningCurves:
     name: str
     verbose: bool
     measured: dict[str, list[Info]] = field(default_factory=dict[str, list[Info]])
-    flows: list[GradientFlowInfo] = field(default_factory=list[GradientFlowInfo])
-    """Of each epoch of fine-tuning."""
     begin: float = 0.0
 
     def stage_started(self, stage: Stage, place: Place, stream: MinibatchStream) -> None:
@@ -41,9 +37,7 @@ class LearningCurves:
         self.begin = time.perf_counter()
 
     def batch_done(self, stage: Stage, place: Place, rows: int, info: object) -> None:
-        """Keep how learning reached the layers, where that was watched."""
-        if isinstance(info, DescentInfo) and info.flow is not None:
-            self.flows.append(info.flow)
+        """See nothing."""
 
     def epoch_done(self, stage: Stage, epoch: int, info: Info) -> None:
         """Keep what was measured."""

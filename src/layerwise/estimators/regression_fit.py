@@ -68,7 +68,8 @@ def fine_tune(
     )
     few = measured(len(rows), layers.random.child("measured targets"))
     sample, told = layers.preparation.prepare(rows.values[few]).to(device), standard[few].to(device)
-    trainer = replace(plan.fine_tuning(plan.fine_tune_epochs * stream.n_batches), loss=Squared(), aim="targets")
+    trainer = plan.fine_tuning(plan.fine_tune_epochs * stream.n_batches)
+    trainer = replace(trainer, loss=Squared(), aim="targets", watch_every=stream.n_batches)
     network = unroll_regressor(layers.course.net, torch.zeros(targets.shape[1], device=device))
 
     def done(descended: Descended) -> None:

@@ -132,7 +132,7 @@ class LearningCurvesDisplay(Display):
         if in_factors:
             _in_factors(ax, values[values > 0])
         else:
-            _leave_room(ax, values)
+            _leave_room(ax, values, (0.0, 1.0) if self.percent else (-np.inf, np.inf))
         ax.set_xlabel("epoch")
         ax.set_title(self.measure, loc="left", parse_math=False)
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -155,13 +155,13 @@ def _in_factors(ax: Axes, values: np.ndarray) -> None:
     ax.yaxis.set_minor_locator(NullLocator())
 
 
-def _leave_room(ax: Axes, values: np.ndarray) -> None:
-    """A margin above and below the curves, that is not nothing where they are flat."""
+def _leave_room(ax: Axes, values: np.ndarray, within: tuple[float, float]) -> None:
+    """A margin above and below the curves, not nothing where they are flat; none where no value can be."""
     if not values.size:
         return
     low, high = float(values.min()), float(values.max())
     margin = 0.08 * (high - low) or 0.05 * abs(high) or 1.0
-    ax.set_ylim(low - margin, high + margin)
+    ax.set_ylim(max(low - margin, min(within[0], low)), min(high + margin, max(within[1], high)))
 
 
 def _measured(estimator: Any) -> dict[str, dict[str, list[float]]]:

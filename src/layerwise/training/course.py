@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from torch import Tensor, nn
+from torch import nn
 
 from layerwise.energy.belief_net import BeliefNet
 from layerwise.energy.rbm import RBM
 from layerwise.errors import DivergenceError
 from layerwise.randomness import RandomStream
-from layerwise.training.course_observer import CourseObserver, Info, Quiet, Stage
+from layerwise.training.course_observer import CourseObserver, Quiet, Stage
 from layerwise.training.lessons import Lessons
 from layerwise.training.loop import Place, run
 from layerwise.training.task import Task
@@ -71,7 +71,6 @@ class Course:
     _task: Task | None = None
     _state: Any = None
     _saved: dict[str, Any] | None = None
-    _before: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
 
     @property
     def stages(self) -> list[Stage]:
@@ -114,8 +113,7 @@ class Course:
             stage = stages[self.stage_number]
             task = self._begin(stage)
             observer.stage_started(stage, self.place, task.stream)
-            watched = _StageObserver(self, task, stage, observer)
-            watched.look_before(self.place)
+            watched = _StageObserver(task, stage, observer)
             try:
                 outcome = run(
                     task.trainer,
@@ -124,7 +122,7 @@ class Course:
                     stage.epochs,
                     start=self.place,
                     observer=watched,
-                    after_epoch=self._reached,
+                    after_epoch=watched.reached,
                     enough=task.enough,
                 )
             except DivergenceError as problem:
@@ -150,22 +148,6 @@ class Course:
         """The network of the stage at hand before its loss began to explode; None where no network is learned."""
         return None if self._task is None else self._task.last_good()
 
-    def _reached(self, state: Any, epoch: int) -> Any:
-        """The State that is measured."""
-        self._state = state
-        return state
-
-    def measure(self) -> Info:
-        """Measure the stage at hand; nothing is changed.
-
-        Raises
-        ------
-        DivergenceError
-            Some parameter is not finite.
-        """
-        assert self._task is not None
-        return self._task.measure(self._state, self._before)
-
     def to_tree(self) -> dict[str, Any]:
         """All that :meth:`restore` needs, as plain containers of tensors and numbers."""
         return {
@@ -188,27 +170,27 @@ class Course:
         self._task, self._state, self._saved = None, None, tree["state"]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _StageObserver:
-    course: Course
     task: Task
     stage: Stage
     observer: CourseObserver
+    _state: Any = None
+    _seen: Any = None
 
-    def look_before(self, place: Place) -> None:
-        """Keep what a measurement compares with, where the next minibatch is the last of its epoch."""
-        if place.batch == self.task.stream.n_batches - 1:
-            self.course._before = self.task.watched(self.course._state)  # pyright: ignore[reportPrivateUsage]
+    def reached(self, state: Any, epoch: int) -> Any:
+        """Keep the State that is measured."""
+        self._state = state
+        return state
 
     def batch_done(self, place: Place, rows: int, info: object) -> None:
         """Show the minibatch."""
+        self._seen = info
         self.observer.batch_done(self.stage, place, rows, info)
-        self.look_before(Place(place.epoch, place.batch + 1))
 
     def epoch_done(self, epoch: int) -> None:
         """Measure, and show that."""
-        self.observer.epoch_done(self.stage, epoch, self.course.measure())
-        self.look_before(Place(epoch + 1))
+        self.observer.epoch_done(self.stage, epoch, self.task.measure(self._state, self._seen))
 
     def wants_to_stop(self) -> bool:
         """Asked after each minibatch."""

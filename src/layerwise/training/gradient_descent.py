@@ -118,9 +118,10 @@ class GradientDescent:
     averaging : float
         Memory of the running mean of the parameters, 0 for none; see :mod:`layerwise.training.averaging`.
     watch_every : int
-        In one of so many steps, beginning with the first, the minibatch is also swept by
-        :func:`~layerwise.networks.backpropagate`, for the profile in the Info: of the network as the minibatch met it,
-        no unit being dropped and penalties left out. 0 never does.
+        In the last of so many steps the minibatch is also swept by :func:`~layerwise.networks.backpropagate`, for the
+        profile in the Info: of the network as the minibatch met it, no unit being dropped and penalties left out. As
+        many as an epoch has minibatches say it of each epoch's last, where a run that stopped never has to go on from.
+        0 never does.
     """
 
     loss: Loss = field(default_factory=CrossEntropy)
@@ -204,7 +205,7 @@ class GradientDescent:
         whole = loss.item() + penalties
         if not math.isfinite(whole):
             raise DivergenceError(trouble(network, shown, state.steps_done + 1, whole))
-        watched = bool(self.watch_every) and state.steps_done % self.watch_every == 0
+        watched = bool(self.watch_every) and (state.steps_done + 1) % self.watch_every == 0
         before = {name: p.detach().clone() for name, p in network.named_parameters()} if watched else None
         sweep = backpropagate(network, shown, self.loss, targets, batch.weights) if watched else None
 

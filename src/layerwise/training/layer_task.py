@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -73,7 +73,7 @@ class LayerTask(Task):
         """The State that the trainer's ``to_tree`` gave."""
         return self.trainer.from_tree(self.module, tree)
 
-    def measure(self, state: Any, before: Mapping[str, Tensor]) -> Info:
+    def measure(self, state: Any, seen: object) -> Info:
         """Measure the layer on what those below make of the rows."""
         rows, held_out = self._lessons.sample, self._lessons.held_out
         if self._below:

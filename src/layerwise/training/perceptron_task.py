@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,7 +122,7 @@ class PerceptronTask(Task):
         """The State that the trainer's ``to_tree`` gave."""
         return self.trainer.from_tree(tree)
 
-    def measure(self, state: NeuronsState, before: Mapping[str, Tensor]) -> MistakesInfo:
+    def measure(self, state: NeuronsState, seen: object) -> MistakesInfo:
         """Mistakes of the epoch, and the share told right by the weights at its end."""
         network = self.finish(state)
         if not all(bool(parameter.isfinite().all()) for parameter in network.parameters()):

@@ -94,16 +94,12 @@ class Plan:
         return GreedyPretraining(self.visible, self.hidden, trainer)
 
     def fine_tuning(self, steps: int) -> GradientDescent:
-        """How the unrolled network is trained: AdamW with a learning rate that reaches zero after so many steps.
-
-        Of the first minibatch of each epoch the Info tells how learning reaches the layers.
-        """
+        """How the unrolled network is trained: AdamW with a learning rate that reaches zero after so many steps."""
         return GradientDescent(
             learning_rate=self.fine_tune_learning_rate,
             schedule=Linear(steps),
             weight_decay=self.fine_tune_weight_decay,
             dropout=self.dropout,
-            watch_every=max(1, steps // max(1, self.fine_tune_epochs)),
         )
 
     def stages(self, lessons: Lessons) -> list[Stage]:

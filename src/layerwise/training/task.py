@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from layerwise.data.minibatches import MinibatchStream
 from layerwise.training.course_observer import Info
@@ -38,24 +37,21 @@ class Task(ABC):
         """The State that the trainer's ``to_tree`` gave."""
 
     @abstractmethod
-    def measure(self, state: Any, before: Mapping[str, Tensor]) -> Info:
+    def measure(self, state: Any, seen: Any) -> Info:
         """Measure what was learned so far; nothing is changed.
 
         Parameters
         ----------
         state : State
-        before : mapping of str to Tensor
-            What :meth:`watched` gave before the last minibatch.
+            After an epoch.
+        seen : Info
+            What the trainer said of the epoch's last minibatch.
 
         Raises
         ------
         DivergenceError
             Some parameter is not finite.
         """
-
-    def watched(self, state: Any) -> dict[str, Tensor]:
-        """Copies of what :meth:`measure` compares with, taken before the last minibatch of every epoch."""
-        return {}
 
     def enough(self, state: Any) -> bool:
         """Asked after an epoch: whether more of them would change nothing."""
