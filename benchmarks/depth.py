@@ -1,7 +1,7 @@
 """Depth on MNIST: 1 to 8 hidden layers of sigmoid or ReLU units, with and without pretraining, and few or many labels.
 
-    LAYERWISE_DATA=FOLDER python benchmarks/depth.py                           three seeds, half an hour on two cores
-    LAYERWISE_DATA=FOLDER python benchmarks/depth.py --seeds 1 --print-only    a third of that, nothing is written
+    LAYERWISE_DATA=FOLDER python benchmarks/depth.py                           an hour on one core
+    LAYERWISE_DATA=FOLDER python benchmarks/depth.py --seeds 0 --print-only    a third of that, nothing is written
 
 Every network has 256 units a layer. Sigmoid layers are learned one after the other as restricted Boltzmann machines,
 ReLU layers as denoising autoencoders, from all training pictures without labels; the deepest stack is learned once a
@@ -22,7 +22,7 @@ import argparse
 import copy
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import environment
@@ -36,12 +36,10 @@ from layerwise.data import Minibatches, Preparation, Rows, load
 from layerwise.networks import CrossEntropy, Dense, Network, backpropagate, gradient_flow
 from layerwise.randomness import RandomStream
 from layerwise.training.gradient_descent import GradientDescent
-from layerwise.training.loop import run
+from layerwise.training.loop import run as train
 from layerwise.training.schedules import Linear
 
-PRECISION = "medium"
-"""Factors of dense products in bfloat16 where the machine has units for that, sums in float32."""
-WIDTH, CLASSES, DEPTHS, SEEDS = 256, 10, (1, 2, 4, 6, 8), 3
+WIDTH, CLASSES, DEPTHS, SEEDS = 256, 10, (1, 2, 4, 6, 8), (0, 1, 2)
 ACTIVATIONS = {"sigmoid": "glorot_uniform", "relu": "he_uniform"}
 STARTS = ("random", "pretrained")
 LABELS = {100: {"batch": 10, "epochs": 100}, 1000: {"batch": 50, "epochs": 60}, 60_000: {"batch": 100, "epochs": 10}}
@@ -90,7 +88,7 @@ def trained(network: nn.Sequential, grey: np.ndarray, labels: np.ndarray, seed: 
     random, table = RandomStream(seed).child(f"{count} labels"), Rows.from_arrays(grey, labels)
     stream = Minibatches(table, Preparation.fit(table, "bernoulli"), batch, random.child("order"))
     trainer = GradientDescent(learning_rate=0.001, schedule=Linear(epochs * stream.n_batches))
-    return run(trainer, trainer.init(network, random), stream, epochs).state.network.eval()
+    return train(trainer, trainer.init(network, random), stream, epochs).state.network.eval()
 
 
 def gradient_lengths(network: nn.Sequential, grey: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
@@ -107,19 +105,18 @@ def error(network: nn.Sequential, grey: np.ndarray, labels: np.ndarray) -> float
     return 100 * float((network(torch.from_numpy(grey)).argmax(1).numpy() != labels).mean())
 
 
-def measure(seeds: int) -> list[dict[str, Any]]:
+def measure(seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
     """One line a network."""
     data = load("mnist")
     assert data.test is not None
     (grey, labels), (asked, true) = (_arrays(part) for part in (data.train, data.test))
-    lines: list[dict[str, Any]] = []
-    for seed in range(seeds):
+    for seed in seeds:
         few = {count: _some(labels, count, seed) for count in LABELS}
         seen = few[1000]
         for activation in ACTIVATIONS:
-            begin = time.perf_counter()
+            begin = time.process_time()
             learned = learned_layers(activation, grey, seed)
-            print(seed, activation, f"layers: {time.perf_counter() - begin:.0f} s", flush=True)
+            print(seed, activation, f"layers: {time.process_time() - begin:.0f} s", flush=True)
             for start in STARTS:
                 for depth in DEPTHS:
                     first = first_network(activation, depth, learned if start == "pretrained" else None, seed)
@@ -131,9 +128,7 @@ def measure(seeds: int) -> list[dict[str, Any]]:
                         for count, some in few.items()
                     }
                     told = {"seed": seed, "activation": activation, "start": start, "depth": depth}
-                    lines.append({**told, "errors": errors, "gradient_lengths": lengths})
-                    print(told, errors, f"{lengths[0]:.2e}", flush=True)
-    return lines
+                    yield {**told, "errors": errors, "gradient_lengths": lengths}
 
 
 def _arrays(rows: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -150,7 +145,7 @@ def _some(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 def _of(result: dict[str, Any], activation: str, start: str, depth: int) -> list[dict[str, Any]]:
     wanted = (activation, start, depth)
-    return [line for line in result["lines"] if (line["activation"], line["start"], line["depth"]) == wanted]
+    return [line for line in result["runs"] if (line["activation"], line["start"], line["depth"]) == wanted]
 
 
 def table(result: dict[str, Any]) -> str:
@@ -168,8 +163,9 @@ def table(result: dict[str, Any]) -> str:
                 length = statistics.median(line["gradient_lengths"][0] for line in own)
                 name = {"sigmoid": "sigmoid", "relu": "ReLU"}[activation]
                 lines.append(f"| {depth} × {name} | {start} | {' | '.join(cells)} | {length:.1e} |")
+    seeds = len({run["seed"] for run in result["runs"]})
     note = (
-        f"Test error, mean ± standard deviation of {result['seeds']} seeds; each of them takes other labels. "
+        f"Test error, mean ± standard deviation of {seeds} seeds; each of them takes other labels. "
         f"{environment.signature(result['machine'])}."
     )
     return "\n".join([*lines, "", note])
@@ -215,17 +211,17 @@ def draw(result: dict[str, Any]) -> None:
 def main() -> None:
     """Measure, write and draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--print-only", action="store_true", help="save nothing")
     options = parser.parse_args()
-    torch.set_float32_matmul_precision(PRECISION)
-    lines = [
-        {**line, "errors": {str(count): e for count, e in line["errors"].items()}} for line in measure(options.seeds)
-    ]
-    result = {"name": "depth", "seeds": options.seeds, "lines": lines, "machine": environment.machine()}
-    print(table(result))
-    if not options.print_only:
-        print(f"\nwrote {environment.save('depth', result)}")
+    torch.set_num_threads(1)
+    about, result = {"machine": environment.machine()}, None
+    for run in measure(options.seeds):
+        print(run, flush=True)
+        if not options.print_only:
+            result = environment.keep("depth", run, ("seed", "activation", "start", "depth"), about)
+    if result is not None:
+        print(table(result))
         draw(result)
 
 

@@ -13,7 +13,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -112,6 +112,22 @@ def save(name: str, result: Mapping[str, Any]) -> Path:
 def load(name: str) -> dict[str, Any]:
     """Read ``results/NAME.json``."""
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def keep(name: str, run: Mapping[str, Any], identity: Sequence[str], about: Mapping[str, Any]) -> dict[str, Any]:
+    """Put one run of many into ``results/NAME.json``, so that a long measurement may be stopped and taken up again.
+
+    It takes the place of the run with the same values under the keys of ``identity``; the others stay as they are.
+    ``about`` is what the file says of them all.
+    """
+    try:
+        runs = load(name)["runs"]
+    except FileNotFoundError:
+        runs = []
+    others = [kept for kept in runs if any(kept[key] != run[key] for key in identity)]
+    result = {"name": name, **about, "runs": [*others, run]}
+    save(name, result)
+    return result
 
 
 def signature(described: Mapping[str, Any]) -> str:
