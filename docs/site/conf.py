@@ -12,7 +12,7 @@ project = "layerwise"
 author = "the layerwise developers"
 release = version = version_of("layerwise")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc", "mathml", "reference", "tables_of_contents"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc", "chinese", "mathml", "reference", "tables_of_contents"]
 include_patterns = ["*.md", "docs/**"]
 exclude_patterns = [".*", "build", "docs/images", "docs/site", "runs", "site", "src", "tests"]
 root_doc = "docs/index"
