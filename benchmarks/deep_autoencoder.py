@@ -8,8 +8,10 @@ The error is the mean over pictures of the summed squared difference, grey level
 components on the test set must be 13.866 first, or rows or error are not the usual ones. Then: layers learned as RBMs
 and unrolled, the uppermost with real-valued hidden units, layers learned as denoising autoencoders, and modern
 initialisation alone; all codes are linear, and all networks are trained as a whole for as many epochs by the same
-optimiser. On the last 10,000 training pictures sigmoid layers that had been learned first did best with a rate of .003
-(.001, .003 and .01 were tried) and kept closer to their training error than ReLU, tanh and SiLU layers at any error.
+optimiser, their running mean kept. Chosen on the last 10,000 training pictures in 25 epochs: sigmoid layers that had
+been learned first came to 3.98 after 15 epochs with a rate of .003, and to 4.70 with .001; with .01 they left their
+start and fell behind. From random weights tanh layers came to 3.86 and ReLU layers to 4.20. Dropout, masked pictures,
+a noisy code and weight decay slowed all of them and brought test error no closer to training error.
 
 G. E. Hinton, R. R. Salakhutdinov (2006). Reducing the dimensionality of data with neural networks. Science 313: 3.00.
 """
@@ -34,7 +36,7 @@ from layerwise.training.unrolling import unroll_autoencoder
 
 HIDDEN, PCA_30, TARGET = (1000, 500, 250, 30), 13.866, 3.00
 SEEDS, BATCH, PRETRAINED_RATE, RATE = (0, 1, 2), 256, 0.003, 0.001
-WHOLE: dict[str, Any] = {"visible": "bernoulli", "schedule": "cosine", "batch_size": BATCH}
+WHOLE: dict[str, Any] = {"visible": "bernoulli", "schedule": "cosine", "batch_size": BATCH, "averaging": 0.999}
 Model = Autoencoder | StackedAutoencoder
 
 
@@ -70,8 +72,16 @@ def from_denoising(rows: np.ndarray, seed: int, layer_epochs: int, epochs: int) 
 
 
 def from_nothing(rows: np.ndarray, seed: int, layer_epochs: int, epochs: int) -> Model:
-    """ReLU and He's initialisation."""
-    return Autoencoder(HIDDEN, epochs=epochs, learning_rate=RATE, random_state=seed, **WHOLE).fit(rows)
+    """Hyperbolic tangents and Glorot's initialisation."""
+    return Autoencoder(
+        HIDDEN,
+        activation="tanh",
+        initialisation="glorot_uniform",
+        epochs=epochs,
+        learning_rate=RATE,
+        random_state=seed,
+        **WHOLE,
+    ).fit(rows)
 
 
 WAYS: dict[str, Callable[[np.ndarray, int, int, int], Model]] = {
@@ -124,7 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--validate", action="store_true", help="leave the test set alone, save nothing")
     parser.add_argument("--way", choices=[*WAYS], action="append", help="only this one; may be given again")
-    parser.add_argument("--epochs", type=int, default=150, help="of the whole network")
+    parser.add_argument("--epochs", type=int, default=100, help="of the whole network")
     parser.add_argument("--layer-epochs", type=int, default=10, help="of each layer before that")
     parser.add_argument("--rows", type=int, help="training pictures")
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
