@@ -134,7 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--validate", action="store_true", help="leave the test set alone, save nothing")
     parser.add_argument("--way", choices=[*WAYS], action="append", help="only this one; may be given again")
-    parser.add_argument("--epochs", type=int, default=100, help="of the whole network")
+    parser.add_argument("--epochs", type=int, default=120, help="of the whole network")
     parser.add_argument("--layer-epochs", type=int, default=10, help="of each layer before that")
     parser.add_argument("--rows", type=int, help="training pictures")
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
