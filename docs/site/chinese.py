@@ -31,7 +31,8 @@ def say_language(app: Sphinx, page: str, template: str, context: dict[str, Any],
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Wait for pages as they are read and as they are written."""
+    """Wait for pages as they are read and as they are written, and have their characters upright."""
+    app.add_css_file("chinese.css")
     app.connect("source-read", join_lines)
     app.connect("html-page-context", say_language)
     return {"parallel_read_safe": True}
