@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from sklearn import metrics
 from sklearn.utils import multiclass, validation
 
 from layerwise.errors import DataError
@@ -137,6 +136,8 @@ def accuracy(predicted: npt.NDArray[Any], y: object, sample_weight: object = Non
     DataError, ValueError
         No row has a label, or rows and labels do not fit.
     """
+    from sklearn import metrics  # heavy
+
     present, known = known_labels(y, len(predicted))
     weights = None if sample_weight is None else np.asarray(sample_weight)[present]
     return float(cast(Any, metrics).accuracy_score(known, predicted[present], sample_weight=weights))

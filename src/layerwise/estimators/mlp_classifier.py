@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import ClassifierMixin
-from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import Tags, multiclass
 from sklearn.utils import class_weight as class_weights
 from torch import nn
@@ -391,6 +390,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         return self._binarizer.inverse_transform(found.ravel() if self.n_outputs_ == 1 else found)
 
     def _learn_classes(self, labels: Any) -> None:
+        from sklearn.preprocessing import LabelBinarizer  # heavy
+
         binarizer: Any = LabelBinarizer().fit(labels)
         if len(binarizer.classes_) < 2:
             rule = "one class leaves nothing to tell apart, there must be at least two"

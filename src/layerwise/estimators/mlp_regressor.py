@@ -10,7 +10,6 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn import metrics
 from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
 from torch import nn
@@ -322,6 +321,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         return Lesson(values, torch.from_numpy(targets), weights, Poisson() if loss == "poisson" else Squared())
 
     def _judge(self, lesson: Lesson) -> Callable[[nn.Sequential], float]:
+        from sklearn import metrics  # heavy
+
         targets = _flat(lesson.targets.numpy())
 
         def r2(network: nn.Sequential) -> float:

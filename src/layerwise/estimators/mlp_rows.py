@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.sparse import csr_array
-from sklearn import model_selection
 from sklearn.utils import validation
 from torch import Tensor
 
@@ -146,6 +145,8 @@ def hold_out(
     DataError, ValueError
         Too few rows.
     """
+    from sklearn import model_selection  # heavy
+
     every, held_count = np.arange(len(lesson)), math.ceil(share * len(lesson))
     if stratify is not None:
         _, counts = np.unique(stratify, return_counts=True)

@@ -18,7 +18,6 @@ from typing import Any, cast
 import numpy as np
 import torch
 from scipy import sparse
-from sklearn.preprocessing import LabelBinarizer
 from torch import nn
 from torch.optim import Optimizer
 
@@ -237,6 +236,8 @@ def _sparse() -> _Form:
 
 
 def _label_binarizer() -> _Form:
+    from sklearn.preprocessing import LabelBinarizer  # heavy
+
     options = ("neg_label", "pos_label", "sparse_output")
 
     def made(parts: Parts) -> Any:

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils import class_weight as class_weights
 
 from layerwise.errors import DataError
@@ -121,6 +120,8 @@ def hold_out(
     DataError, ValueError
         The share leaves a class without a row on one of the two sides, or without weight.
     """
+    from sklearn.model_selection import StratifiedShuffleSplit  # heavy
+
     split = StratifiedShuffleSplit(test_size=estimator.validation_fraction, random_state=estimator.random_state)
     taught, held = next(split.split(np.zeros((len(labels), 1)), labels))
     weights = rows.weights[held]

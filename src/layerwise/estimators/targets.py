@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from sklearn import metrics
 from sklearn.utils import validation
 
 from layerwise.errors import DataError
@@ -75,6 +74,8 @@ def r2_of_known(predicted: npt.NDArray[Any], y: object, sample_weight: object = 
     DataError, ValueError
         No row has a target, or rows and targets do not fit.
     """
+    from sklearn import metrics  # heavy
+
     targets, present = checked_targets(y, len(predicted))
     weights = None if sample_weight is None else np.asarray(sample_weight)[present]
     found = predicted.reshape(len(predicted), -1)[present]

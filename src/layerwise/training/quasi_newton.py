@@ -16,7 +16,6 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy import optimize
 from torch import Tensor, nn
 
 from layerwise.errors import DivergenceError, OptionError
@@ -82,6 +81,8 @@ def minimise(
     OptionError
         The network is no stack of dense layers.
     """
+    from scipy import optimize  # heavy
+
     network.double()
     sweep = DenseSweep.of(network, loss)
     if sweep is None:

@@ -43,7 +43,6 @@ import math
 from collections.abc import Callable
 
 import torch
-from scipy.optimize import brentq
 from torch import Tensor
 from torch.nn import functional
 
@@ -334,6 +333,8 @@ def _around_zero(width: float) -> Interval:
 def _around(derivative: Elementwise, peak: float, share: float) -> Interval:
     """Of a derivative that rises from at most 0 at -peak to its peak, and falls from there to 1."""
     least = share * _at(derivative, peak)
+
+    from scipy.optimize import brentq  # heavy, and only a saturation interval is solved for
 
     def above(z: float) -> float:
         return _at(derivative, z) - least
