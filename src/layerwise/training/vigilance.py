@@ -10,6 +10,7 @@ References
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Any, Generic
@@ -84,17 +85,31 @@ def diagnose(
     list of Symptom
         The fatal ones first.
     """
+    return _symptoms(state, _complete(sample), norm_before, rows_before)
+
+
+def _complete(sample: Tensor) -> Tensor:
+    return sample[~sample.isnan().any(1)]
+
+
+def _symptoms(
+    state: ContrastiveState | ClassificationState,
+    rows: VisibleBatch,
+    norm_before: float | None,
+    rows_before: Tensor | None,
+) -> list[Symptom]:
+    """:func:`diagnose` on rows without a missing value."""
     rbm = state.rbm
     growth = diagnose_growth(rbm, norm_before)
-    if growth is not None and not all(bool(torch.isfinite(parameter).all()) for parameter in rbm.parameters()):
+    if growth is not None and not all(math.isfinite(_largest(parameter)) for parameter in rbm.parameters()):
         return [growth]  # nothing else can be looked at
     found = [] if growth is None else [growth]
     if isinstance(state, ClassificationState):
         return found
     chains = chains_of(state)
     if rows_before is not None and chains is not None and chains.numel() >= FEWEST and torch.equal(chains, rows_before):
-        found.append(_standstill(rbm, sample))
-    dead, on = silent_units(rbm, sample)
+        found.append(_standstill(rbm, rows))
+    dead, on = silent_units(rbm, rows)
     if dead + on:
         units = rbm.hidden.size
         cause = "a learning rate too high at the start, or a sparsity_cost too high: lower it"
@@ -105,7 +120,7 @@ def diagnose(
 
 
 @torch.no_grad()
-def _standstill(rbm: RBM, sample: VisibleBatch) -> Symptom:
+def _standstill(rbm: RBM, rows: VisibleBatch) -> Symptom:
     """What chains that do not move mean: fatal where they hide from training what the machine has come to be.
 
     Rows that lie far apart may leave chains in their modes though all is learned well. But then nothing keeps one mode
@@ -114,7 +129,6 @@ def _standstill(rbm: RBM, sample: VisibleBatch) -> Symptom:
     """
     still = "no unit of any chain has changed within an epoch"
     cause = "couplings too large for Gibbs steps: take method 'pt', lower the learning rate, or raise weight_decay"
-    rows = sample[~sample.isnan().any(1)]
     if not len(rows):
         return Symptom(still, cause, False)
     path, random = Path.from_mean(rbm, rows.mean(0)), RandomStream(0)
@@ -135,18 +149,24 @@ def diagnose_growth(rbm: RBM, norm_before: float | None = None) -> Symptom | Non
     norm_before : float, optional
         Of the couplings, an epoch ago.
     """
-    for name, parameter in rbm.named_parameters():
-        if not bool(torch.isfinite(parameter).all()):
+    largest = {name: _largest(parameter) for name, parameter in rbm.named_parameters()}
+    for name, most in largest.items():
+        if not math.isfinite(most):
             return Symptom(f"{name} left the finite numbers", _cause_of_growth(rbm), True)
-    largest = float(rbm.weights.abs().max())
-    grown = norm_before is not None and _norm(rbm) > GROWTH * norm_before and largest > LARGE
-    if grown or largest > LARGEST:
-        return Symptom(f"the couplings explode (the largest is {largest:.3g})", _cause_of_growth(rbm), True)
+    most = largest["weights"]
+    grown = most > LARGE and norm_before is not None and _norm(rbm) > GROWTH * norm_before
+    if grown or most > LARGEST:
+        return Symptom(f"the couplings explode (the largest is {most:.3g})", _cause_of_growth(rbm), True)
     return None
 
 
+def _largest(parameter: Tensor) -> float:
+    """The greatest absolute number; NaN where one is."""
+    return float(torch.linalg.vector_norm(parameter, math.inf))
+
+
 def _norm(rbm: RBM) -> float:
-    return float(rbm.weights.double().square().sum().sqrt())
+    return float(torch.linalg.vector_norm(rbm.weights, dtype=torch.float64))
 
 
 def _cause_of_growth(rbm: RBM) -> str:
@@ -163,22 +183,24 @@ def chains_of(state: ContrastiveState | ClassificationState) -> Tensor | None:
 
 
 @torch.no_grad()
-def silent_units(rbm: RBM, sample: VisibleBatch) -> tuple[int, int]:
+def silent_units(rbm: RBM, rows: VisibleBatch) -> tuple[int, int]:
     """How many hidden units are at the lower end of their range for every row, and how many at the upper."""
-    rows = sample[~sample.isnan().any(1)]
     if not len(rows):
         return 0, 0
     mean = rbm.mean_h_from_v(rows)
-    tried = torch.tensor([[-1.0], [0.0], [1.0]]).expand(-1, rbm.hidden.size).to(mean)
-    below_zero, zero = rbm.hidden.accepts(tried)[:2]
+    least, most = mean.amin(0), mean.amax(0)
+    if float(most.min()) >= EDGE and float(least.max()) <= 1 - 2 * EDGE:
+        return 0, 0  # whatever the range: none of a kind that has an end is nearer to it
+    tried = torch.tensor([[-1.0], [0.0]]).expand(-1, rbm.hidden.size).to(least)
+    below_zero, zero = rbm.hidden.accepts(tried)
     states = rbm.hidden.states()
     if states is None:
         # Of real-valued units only those that cannot be negative have an end.
-        return int(((mean.amax(0) < EDGE) & zero & ~below_zero).sum()), 0
-    choices = torch.tensor([len(of_site) > 1 for of_site in states for _ in range(of_site.shape[1])]).to(mean.device)
-    low = min(float(of_site.min()) for of_site in states)
-    near = EDGE * (1 - low)
-    return int(((mean.amax(0) < low + near) & choices).sum()), int(((mean.amin(0) > 1 - near) & choices).sum())
+        return int(((most < EDGE) & zero & ~below_zero).sum()), 0
+    low = -below_zero.to(least.dtype)
+    off, on = most < low + EDGE * (1 - low), least > 1 - EDGE * (1 - low)
+    choices = torch.tensor([len(of_site) > 1 for of_site in states for _ in range(of_site.shape[1])]).to(off.device)
+    return int((off & choices).sum()), int((on & choices).sum())
 
 
 class Vigilance(Generic[State]):
@@ -200,7 +222,8 @@ class Vigilance(Generic[State]):
     """
 
     def __init__(self, trainer: Keeper[State], sample: VisibleBatch, where: str = "RBM") -> None:
-        self.trainer, self.sample, self.where = trainer, sample, where
+        self.trainer, self.where = trainer, where
+        self._rows = _complete(sample)
         self.good_epoch = -1
         self._good: dict[str, Any] | None = None
         self._norm: float | None = None
@@ -221,7 +244,7 @@ class Vigilance(Generic[State]):
         TrainingWarning
             More than half of the hidden units are dead or always on, or chains stand still; said once.
         """
-        for symptom in diagnose(state, self.sample, self._norm, self._chains):
+        for symptom in _symptoms(state, self._rows, self._norm, self._chains):
             if symptom.fatal:
                 kept = f"the State after epoch {self.good_epoch + 1} is kept" if self._good else "nothing good is kept"
                 raise DivergenceError(f"{self.where}: {symptom} ({kept}; this is epoch {epoch + 1})")
