@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from layerwise.training.divergence import LastGood, trouble
+from layerwise.training.divergence import LastGood, largest, trouble
 
 
 def kept_after(*epochs: list[float]) -> str:
@@ -58,3 +58,13 @@ def test_the_first_layer_with_a_number_that_is_none_is_named() -> None:
     assert "(layer '0', whose values" not in trouble(network, torch.ones(1, 2), 7, math.nan)  # tanh bounds them
     network[1] = nn.ReLU()
     assert "(layer '0', whose values left the finite numbers first)" in trouble(network, torch.ones(1, 2), 7, math.nan)
+
+
+def test_the_largest_number_tells_whether_all_are_finite() -> None:
+    assert largest(torch.tensor([[1.0, -3.0], [2.0, 0.0]])) == 3.0
+    assert largest(torch.empty(0, 4)) == 0.0
+    for wrong in (math.nan, math.inf, -math.inf):
+        for place in range(70):  # wherever vectors end
+            values = torch.zeros(70)
+            values[place] = wrong
+            assert not math.isfinite(largest(values))

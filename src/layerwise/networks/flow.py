@@ -11,7 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from layerwise.networks.backprop import Sweep
@@ -91,4 +93,4 @@ def gradient_flow(
 
 
 def _length(values: Tensor) -> float:
-    return math.sqrt(values.double().square().sum().item())
+    return float(cast(Tensor, torch.linalg.vector_norm(values.detach(), dtype=torch.float64)))

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from layerwise.networks.layers import layers_of
 
-__all__ = ["LastGood", "trouble"]
+__all__ = ["LastGood", "largest", "trouble"]
 
 GROWTH = 10.0
 """A loss that has grown by so many times its lowest value is an explosion under way."""
+
+
+@torch.no_grad()
+def largest(parameter: Tensor) -> float:
+    """The greatest absolute number; NaN where one is. One operation that tells whether all are finite."""
+    if not parameter.numel():
+        return 0.0
+    return float(cast(Tensor, torch.linalg.vector_norm(parameter, math.inf)))
 
 
 @torch.no_grad()

@@ -24,6 +24,7 @@ from layerwise.energy.rbm import RBM
 from layerwise.errors import DivergenceError, OptionError
 from layerwise.randomness import RandomStream
 from layerwise.training.contrastive import ContrastiveLearning, ContrastiveState
+from layerwise.training.divergence import largest
 from layerwise.units import BernoulliUnits, GaussianUnits, kind_named
 
 __all__ = ["GreedyPretraining", "LayerInfo", "check_finite", "measure_layer"]
@@ -164,7 +165,7 @@ def check_finite(module: torch.nn.Module, where: str) -> None:
         Some parameter is NaN or infinite.
     """
     for name, parameter in module.named_parameters():
-        if not bool(torch.isfinite(parameter).all()):
+        if not math.isfinite(largest(parameter)):
             raise DivergenceError(
                 f"{where}: {name} left the finite numbers; only what was saved before is intact; "
                 "lower the learning rate (a tenth is a good first try)"

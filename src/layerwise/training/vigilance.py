@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any, Generic, cast
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ from layerwise.shapes import VisibleBatch
 from layerwise.training.classification_state import ClassificationState
 from layerwise.training.contrastive_state import ContrastiveState
 from layerwise.training.contrastive_tree import snapshot
+from layerwise.training.divergence import largest
 from layerwise.training.keeping import Keeper, State
 
 __all__ = ["Symptom", "TrainingWarning", "Vigilance", "diagnose", "diagnose_growth"]
@@ -101,7 +102,7 @@ def _symptoms(
     """:func:`diagnose` on rows without a missing value."""
     rbm = state.rbm
     growth = diagnose_growth(rbm, norm_before)
-    if growth is not None and not all(math.isfinite(_largest(parameter)) for parameter in rbm.parameters()):
+    if growth is not None and not all(math.isfinite(largest(parameter)) for parameter in rbm.parameters()):
         return [growth]  # nothing else can be looked at
     found = [] if growth is None else [growth]
     if isinstance(state, ClassificationState):
@@ -149,24 +150,19 @@ def diagnose_growth(rbm: RBM, norm_before: float | None = None) -> Symptom | Non
     norm_before : float, optional
         Of the couplings, an epoch ago.
     """
-    largest = {name: _largest(parameter) for name, parameter in rbm.named_parameters()}
-    for name, most in largest.items():
+    reach = {name: largest(parameter) for name, parameter in rbm.named_parameters()}
+    for name, most in reach.items():
         if not math.isfinite(most):
             return Symptom(f"{name} left the finite numbers", _cause_of_growth(rbm), True)
-    most = largest["weights"]
+    most = reach["weights"]
     grown = most > LARGE and norm_before is not None and _norm(rbm) > GROWTH * norm_before
     if grown or most > LARGEST:
         return Symptom(f"the couplings explode (the largest is {most:.3g})", _cause_of_growth(rbm), True)
     return None
 
 
-def _largest(parameter: Tensor) -> float:
-    """The greatest absolute number; NaN where one is."""
-    return float(torch.linalg.vector_norm(parameter, math.inf))
-
-
 def _norm(rbm: RBM) -> float:
-    return float(torch.linalg.vector_norm(rbm.weights, dtype=torch.float64))
+    return float(cast(Tensor, torch.linalg.vector_norm(rbm.weights, dtype=torch.float64)))
 
 
 def _cause_of_growth(rbm: RBM) -> str:
