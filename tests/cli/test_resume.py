@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from layerwise.runs.folder import RunFolder
+from layerwise.runs.lock import alone_in
 
 LONG = ("--labels", "40", "--hidden", "12,8", "--epochs", "60", "--fine-tune-epochs", "5", "--batch-size", "200")
 
@@ -83,6 +87,23 @@ def test_a_finished_run_says_so(layerwise: Any, digits_run: Path) -> None:
     done = layerwise("resume", digits_run)
     assert done.code == 0
     assert "is finished; its report:" in done.out
+
+
+@pytest.mark.filterwarnings("default")  # the command line shows them as notes
+def test_a_second_process_on_a_run_is_refused(layerwise: Any, digits_run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(digits_run, copy)
+    (copy / "report.html").unlink()
+    with alone_in(RunFolder(copy)):
+        second = layerwise("resume", copy)
+    assert (second.code, second.out) == (2, "")
+    assert f"is being trained by process {os.getpid()}" in second.err
+    newest = max((copy / "checkpoint").iterdir())
+    newest.write_bytes(newest.read_bytes()[:-1])
+    done = layerwise("resume", copy)
+    assert done.code == 0
+    assert "layerwise: note: file = " in done.err
+    assert "the run goes on from the checkpoint before it" in done.err
 
 
 def test_ctrl_c_outside_of_training_is_one_line(layerwise: Any, monkeypatch: pytest.MonkeyPatch) -> None:

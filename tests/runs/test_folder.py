@@ -60,6 +60,39 @@ def test_what_is_no_run_is_refused_and_runs_beside_it_are_named(
         RunFolder.open(tmp_path / "god")
 
 
+@pytest.mark.parametrize("name", ["recipe.toml", "metrics.jsonl", "checkpoint", "model.safetensors", "report.html"])
+def test_a_link_in_the_place_of_a_file_is_refused(name: str, tmp_path: Path, recipe: Recipe) -> None:
+    folder = RunFolder.create(tmp_path / "run", "x")
+    folder.recipe_path.write_text(recipe.to_toml())
+    RunFolder.open(folder.path)
+    elsewhere = tmp_path / name
+    elsewhere.mkdir() if name == "checkpoint" else elsewhere.write_text(recipe.to_toml())
+    (folder.path / name).unlink(missing_ok=True)
+    (folder.path / name).symlink_to(elsewhere)
+    with pytest.raises(RunError, match=rf"has the link {name} where the run's own file must be"):
+        RunFolder.open(folder.path)
+    (tmp_path / "link").symlink_to(tmp_path / "real")  # the folder itself may lie anywhere
+    (folder.path / name).unlink()
+    folder.path.rename(tmp_path / "real")
+    (tmp_path / "real" / "recipe.toml").write_text(recipe.to_toml())
+    assert RunFolder.open(tmp_path / "link").recipe() == recipe
+
+
+def test_what_a_killed_process_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run", "x")
+    left = [folder.path / ".recipe.toml.77.part", folder.checkpoint_path / ".000003.safetensors.77.part"]
+    others = [folder.path / ".hidden", folder.path / ".codes.npy.77.part", folder.checkpoint_path / "notes"]
+    folder.checkpoint_path.mkdir()
+    for path in (*left, *others):
+        path.write_bytes(b"half")
+    folder.sweep()
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in others)
+    for path in (folder.checkpoint_path / "notes", folder.checkpoint_path):
+        path.unlink() if path.is_file() else path.rmdir()
+    assert RunFolder.create(folder.path, "x") == folder  # of hidden files alone
+
+
 def test_a_recipe_is_read_back_or_said_to_be_damaged(tmp_path: Path, recipe: Recipe) -> None:
     folder = RunFolder.create(tmp_path / "run", "x")
     folder.recipe_path.write_text(recipe.to_toml())

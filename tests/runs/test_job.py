@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import shutil
+import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -288,9 +289,67 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     folder = interrupted(new_job, tmp_path / "run", stop_after(20))
     *_, newest = sorted(folder.checkpoint_path.iterdir())
     newest.write_bytes(newest.read_bytes()[:-100])
-    go_on(folder).run(Display())
+    with pytest.warns(UserWarning, match=r"is damaged .*; the run goes on from the checkpoint before it"):
+        job = go_on(folder)
+    job.run(Display())
     assert folder.model_path.read_bytes() == finished.model_path.read_bytes()
     assert timeless(folder) == timeless(finished)
+
+
+def test_a_clock_that_jumps_changes_nothing(
+    finished: RunFolder,
+    tmp_path: Path,
+    new_job: NewJob,
+    stop_after: type,
+    no_page: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = interrupted(new_job, tmp_path / "run", stop_after(20))
+    *_, newest = sorted(folder.checkpoint_path.iterdir())
+    os.utime(newest, (0, 0))  # written in 1970, by its date
+    now = [time.time()]
+
+    def jumping() -> float:
+        now[0] = now[0] / 2 if now[0] > 1e9 else now[0] * 4
+        return now[0]
+
+    monkeypatch.setattr(time, "time", jumping)
+    job = go_on(folder)
+    job.run(Display())
+    assert folder.model_path.read_bytes() == finished.model_path.read_bytes()
+    assert timeless(folder) == timeless(finished)
+    assert 0 < job.results[0].seconds < 1000
+
+
+def test_data_that_vanished_are_named_and_waited_for(
+    tmp_path: Path, new_job: NewJob, stop_after: type, no_page: None
+) -> None:
+    path = tmp_path / "rows.npy"
+    np.save(path, np.random.default_rng(0).random((60, 5)))
+    job = new_job(tmp_path / "run", data={"source": str(path), "labels": "all"})
+    path.rename(tmp_path / "elsewhere.npy")  # a run that is under way has its rows
+    with pytest.raises(Interrupted):
+        job.run(Display(), stop_after(5))
+    with pytest.raises(DataError, match=r"rows\.npy.* is neither a built-in data set .* nor an existing file"):
+        go_on(job.folder)
+    (tmp_path / "elsewhere.npy").rename(path)
+    go_on(job.folder).run(Display())
+    assert job.folder.report_path.exists()
+
+
+def test_a_second_run_does_not_begin_over_a_first(tmp_path: Path, new_job: NewJob) -> None:
+    job = new_job(tmp_path / "run")
+    with pytest.raises(OptionError, match=r"--out = .*run: holds a run already; name another folder"):
+        begin(job.recipe, job.dataset, job.folder)
+
+
+def test_a_run_that_was_killed_between_its_first_two_files_begins(
+    tmp_path: Path, new_job: NewJob, no_page: None
+) -> None:
+    job = new_job(tmp_path / "run")
+    job.folder.metrics_path.unlink()
+    go_on(job.folder).run(Display())
+    assert job.folder.report_path.exists()
 
 
 def test_damage_that_cannot_be_helped_is_said(tmp_path: Path, new_job: NewJob, stop_after: type) -> None:

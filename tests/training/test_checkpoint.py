@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
+import os
+import stat
 import struct
 from collections.abc import Callable
 from contextlib import suppress
@@ -290,6 +293,60 @@ def test_an_interruption_while_writing_leaves_what_was_there(tmp_path: Path) -> 
         write_atomically(path, b"second")
     assert path.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_content_is_on_the_disk_before_its_name_and_the_name_before_the_call_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[tuple[str, str]] = []
+    flush, rename = os.fsync, os.replace
+
+    def of_handle(handle: int) -> str:
+        kept = os.fstat(handle)
+        return next(str(path) for path in (tmp_path, *tmp_path.rglob("*")) if os.path.samestat(path.stat(), kept))
+
+    def fsync(handle: int) -> None:
+        flush(handle)
+        steps.append(("flushed", of_handle(handle)))
+
+    def replace(source: Path, target: Path) -> None:
+        rename(source, target)
+        steps.append(("renamed", str(source)))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    write_atomically(tmp_path / "new" / "folder" / "file", b"content")
+    part = str(tmp_path / "new" / "folder" / f".file.{os.getpid()}.part")
+    assert steps[:3] == [("flushed", part), ("renamed", part), ("flushed", str(tmp_path / "new" / "folder"))]
+    assert set(steps[3:]) == {("flushed", str(tmp_path / "new")), ("flushed", str(tmp_path))}
+
+
+def test_a_folder_that_cannot_be_flushed_on_some_network_is_no_failure(tmp_path: Path) -> None:
+    flush = os.fsync
+
+    def fsync(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        flush(handle)
+
+    with mock.patch("os.fsync", fsync):
+        write_atomically(tmp_path / "file", b"content")
+    assert (tmp_path / "file").read_bytes() == b"content"
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"somebody's")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / f".file.{os.getpid()}.part").symlink_to(elsewhere)
+    (folder / "file").symlink_to(elsewhere)
+    write_atomically(folder / "file", b"ours")
+    assert (folder / "file").read_bytes() == b"ours"
+    assert not (folder / "file").is_symlink()
+    (folder / "000007.safetensors").symlink_to(elsewhere)
+    assert Checkpoints(folder).paths() == []
+    assert elsewhere.read_bytes() == b"somebody's"
 
 
 def test_a_folder_that_is_a_file_is_a_storage_error(tmp_path: Path) -> None:

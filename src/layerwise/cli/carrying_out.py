@@ -26,16 +26,19 @@ class Stopped(Exception):
         self.exit_code = exit_code
 
 
-def carry_out(make: Callable[[], Job]) -> None:
-    """Make the job, run it, show what it came to.
+def carry_out(folder: RunFolder, make: Callable[[], Job]) -> None:
+    """Make the folder's job, run it, show what it came to; nothing is left to do for a run that is finished.
 
     Raises
     ------
+    RunError
+        Another process trains in the folder.
     Stopped
         By a signal.
     DivergenceError
         With what to run next.
     """
+    from layerwise.runs.lock import alone_in
     from layerwise.runs.progress import display_on
     from layerwise.runs.stopping import StopOnSignals
     from layerwise.runs.tables import result_tables
@@ -43,9 +46,12 @@ def carry_out(make: Callable[[], Job]) -> None:
 
     screen = console()
     display = display_on(screen)
-    with StopOnSignals(heard=display.stopping) as stop:
+    run = folder.path
+    with StopOnSignals(heard=display.stopping) as stop, alone_in(folder):
         job = make()
-        run = job.folder.path
+        if job.finished:
+            say(f"{run} is finished; its report: {folder.report_path}")
+            return
         try:
             with display:
                 findings = job.run(display, stop)
@@ -53,13 +59,13 @@ def carry_out(make: Callable[[], Job]) -> None:
             line = f"stopped, and a checkpoint is written; go on with: layerwise resume {run}"
             raise Stopped(line, _BY_SIGNAL + (stop.signal or 0)) from None
         except DivergenceError as problem:
-            raise DivergenceError(f"{problem}; {way_out(str(problem), job.recipe, job.folder)}") from problem
+            raise DivergenceError(f"{problem}; {way_out(str(problem), job.recipe, folder)}") from problem
     for table in result_tables(job.results):
         screen.print(table)
     tell(screen, verdict(findings))
     say()
-    say(f"report: {job.folder.report_path}")
-    say(f"        {job.folder.report_path.absolute().as_uri()}")
+    say(f"report: {folder.report_path}")
+    say(f"        {folder.report_path.absolute().as_uri()}")
 
 
 def way_out(diverged: str, recipe: Recipe, folder: RunFolder) -> str:

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from layerwise.cli.carrying_out import carry_out
-from layerwise.cli.terminal import say
 
 __all__ = ["resume"]
 
@@ -25,8 +24,5 @@ def resume(
     from layerwise.runs.folder import RunFolder
     from layerwise.runs.job import go_on
 
-    job = go_on(RunFolder.open(run))
-    if job.finished:
-        say(f"{run} is finished; its report: {job.folder.report_path}")
-    else:
-        carry_out(lambda: job)
+    folder = RunFolder.open(run)
+    carry_out(folder, lambda: go_on(folder))

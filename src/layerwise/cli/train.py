@@ -125,7 +125,7 @@ def train(
         say(f"run folder: {folder.path}")
         return job
 
-    carry_out(make)
+    carry_out(folder, make)
 
 
 def _name(choice: StrEnum | None) -> str | None:

@@ -6,6 +6,7 @@
 ``checkpoint/``      where an interrupted run goes on
 ``model.safetensors`` what the first repeat learned: layers and network, or a machine
 ``report.html``      what the run came to, on one page
+``.lock``            there while a process trains
 ==================== ======================================================================================
 """
 
@@ -84,7 +85,8 @@ class RunFolder:
                 return cls(_fresh(name))
             if out.exists() and not out.is_dir():
                 raise OptionError("--out", out, "must be a folder, and there is a file of that name", "name another")
-            if out.is_dir() and any(out.iterdir()):
+            # Hidden ones are what a run leaves that was killed before it began.
+            if out.is_dir() and any(not entry.name.startswith(".") for entry in out.iterdir()):
                 known = (out / "recipe.toml").is_file()
                 go_on = f"go on with it by `layerwise resume {out}` or " if known else ""
                 what = "holds a run already" if known else "is not empty"
@@ -102,14 +104,35 @@ class RunFolder:
         Raises
         ------
         RunError
-            There is no run in it.
+            There is no run in it, or one of its files is a link: a run reads and writes nothing outside its folder.
         """
         if not path.is_dir():
             raise RunError("RUN", path, "must be a run's folder, as `layerwise train` makes it", _nearest(path))
         folder = cls(path)
         if not folder.recipe_path.is_file():
             raise RunError("RUN", path, "holds no recipe.toml, so it is no run's folder", _nearest(path))
+        links = [own.name for own in folder._own() if own.is_symlink()]
+        if links:
+            rule = f"has the link {links[0]} where the run's own file must be"
+            raise RunError("RUN", path, rule, "put the file itself in its place")
         return folder
+
+    def _own(self) -> tuple[Path, ...]:
+        return (self.recipe_path, self.metrics_path, self.checkpoint_path, self.model_path, self.report_path)
+
+    def sweep(self) -> None:
+        """Take away what a process that was killed had not finished writing.
+
+        Raises
+        ------
+        StorageError
+        """
+        unfinished = [part for own in self._own() for part in self.path.glob(f".{own.name}.*.part")]
+        try:
+            for part in (*unfinished, *self.checkpoint_path.glob(".*.part")):
+                part.unlink(missing_ok=True)
+        except OSError as problem:
+            raise StorageError(f"cannot write to {self.path}: {problem.strerror or problem}") from problem
 
     def recipe(self) -> Recipe:
         """What the run was told.

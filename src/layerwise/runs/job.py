@@ -8,12 +8,13 @@ run is asked to stop.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from layerwise.data.rows import Dataset
-from layerwise.errors import DivergenceError, Interrupted, RunError
+from layerwise.errors import DivergenceError, Interrupted, OptionError, RunError
 from layerwise.randomness import RandomStream
 from layerwise.runs.division import division_of
 from layerwise.runs.draft import Draft
@@ -42,16 +43,24 @@ def begin(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Job:
 
     Raises
     ------
+    OptionError
+        Another process began one there in the meantime.
     StorageError
         The folder cannot be written to.
     """
+    if folder.recipe_path.exists():
+        raise OptionError("--out", folder.path, "holds a run already", "name another folder")
+    return _from_the_start(recipe, dataset, folder)
+
+
+def _from_the_start(recipe: Recipe, dataset: Dataset, folder: RunFolder) -> Job:
     write_atomically(folder.recipe_path, recipe.to_toml().encode())
     write_atomically(folder.metrics_path, b"")
     return Job(recipe, dataset, folder, Metrics(folder.metrics_path))
 
 
 def go_on(folder: RunFolder) -> Job:
-    """A run from its last checkpoint.
+    """A run from its last checkpoint that can be read; a warning tells of later ones that cannot.
 
     Raises
     ------
@@ -64,9 +73,13 @@ def go_on(folder: RunFolder) -> Job:
     Draft(file=folder.recipe_path).check_device(recipe)
     dataset, _ = open_data(recipe.data, recipe.training)
     checkpoints = Checkpoints(folder.checkpoint_path)
+    if not folder.checkpoint_path.exists() and not folder.metrics_path.exists():
+        return _from_the_start(recipe, dataset, folder)  # it was killed before it began
     if not checkpoints.paths() and not folder.model_path.exists() and not Metrics.read(folder.metrics_path).lines:
-        return begin(recipe, dataset, folder)  # it was killed before it learned anything
-    tree, _ = checkpoints.load()
+        return _from_the_start(recipe, dataset, folder)  # it was killed before it learned anything
+    tree, problems = checkpoints.load()
+    for problem in problems:
+        warnings.warn(f"{problem}; the run goes on from the checkpoint before it", stacklevel=2)
     try:
         repeat, lines, seconds, course = int(tree["repeat"]), int(tree["lines"]), float(tree["seconds"]), tree["course"]
     except (KeyError, TypeError, ValueError) as problem:

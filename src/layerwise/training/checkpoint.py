@@ -8,6 +8,7 @@ and never half of either.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -37,13 +38,16 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        missing = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as file:
+        beside.unlink(missing_ok=True)
+        with open(beside, "xb") as file:  # never through a link that somebody put there
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-        _sync_folder(path.parent)
+        for folder in (path.parent, *(made.parent for made in missing)):
+            _sync_folder(folder)
     except OSError as problem:
         rule = "what was there before is intact"
         raise StorageError(f"cannot write {path}: {problem.strerror or problem}; {rule}") from problem
@@ -53,11 +57,15 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
+    """Flush the names in a folder: a file that was renamed into it is found there after the power fails."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as problem:
+        if problem.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems flush no folders
+            raise
     finally:
         os.close(handle)
 
@@ -199,8 +207,9 @@ class Checkpoints:
         self.folder = folder
 
     def paths(self) -> list[Path]:
-        """Checkpoints from the oldest to the newest."""
-        numbered = [path for path in self.folder.glob("*.safetensors") if re.fullmatch("[0-9]+", path.stem)]
+        """Checkpoints from the oldest to the newest; links are none."""
+        found = (path for path in self.folder.glob("*.safetensors") if not path.is_symlink())
+        numbered = [path for path in found if re.fullmatch("[0-9]+", path.stem)]
         return sorted(numbered, key=lambda path: int(path.stem))
 
     def save(self, tree: Mapping[str, Any]) -> Path:

@@ -1,0 +1,190 @@
+"""Kill training at moments of chance, resume it each time, and see whether it ends in the bits of a run left alone.
+
+    python tests/runs/killed_runs.py KILLS
+
+Half of the kills come from a clock outside; the other half come at a step of writing to the disk, with a file half
+written, not flushed, not renamed, not removed. Each sitting is a fork of one process that has everything imported:
+started anew it would spend its seconds on imports. What the kills came to is printed as JSON.
+"""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import importlib
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from layerwise.runs import job as job_module
+from layerwise.runs import metrics as metrics_module
+from layerwise.runs import outcome, watch
+from layerwise.runs.draft import Draft
+from layerwise.runs.folder import RunFolder
+from layerwise.runs.job import begin, go_on
+from layerwise.runs.lock import alone_in
+from layerwise.runs.progress import Display
+from layerwise.runs.settling import settle
+from layerwise.training import checkpoint
+
+MEMORY = Path("/dev/shm")
+"""Where a file is flushed in no time: a killed process loses nothing that was written, flushed or not."""
+
+
+def sitting(path: Path, source: Path) -> None:
+    """Begin the run, or go on with it, to its end."""
+    training = {"hidden": [12, 8], "epochs": 2, "batch_size": 20, "fine_tune_epochs": 2, "method": "pcd"}
+    tables = {"data": {"source": str(source)}, "training": training, "run": {"device": "cpu"}}
+    if not (path / "recipe.toml").exists():
+        recipe, dataset, _ = settle(Draft().override(tables))
+        folder = RunFolder.create(path, "killed")
+        with alone_in(folder):
+            begin(recipe, dataset, folder).run(Display())
+    else:
+        folder = RunFolder.open(path)
+        with alone_in(folder):
+            job = go_on(folder)
+            if not job.finished:
+                job.run(Display())
+
+
+def kill_at_step(step: int) -> None:
+    """Let this process kill itself at so many steps of writing from now."""
+    left = [step]
+
+    def before(action: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any, **named: Any) -> Any:
+            count()
+            return action(*arguments, **named)
+
+        return counted
+
+    def count() -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def torn(*arguments: Any, **named: Any) -> Any:
+        count()
+        file = builtins.open(*arguments, **named)  # noqa: SIM115, it is handed on
+        whole = file.write
+
+        def write(content: Any) -> int:
+            if left[0] == 0:
+                whole(content[: len(content) // 2])
+                file.flush()
+            count()
+            return whole(content)
+
+        file.write = write
+        return file
+
+    for module in (checkpoint, metrics_module):
+        vars(module)["open"] = torn
+    for name in ("fsync", "replace", "unlink", "mkdir"):
+        setattr(os, name, before(getattr(os, name)))
+
+
+def forked(work: Callable[[], None]) -> int:
+    """The process id of a fork that does the work and ends."""
+    process = os.fork()
+    if process:
+        return process
+    try:
+        work()
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
+def import_what_is_used(path: Path, source: Path) -> None:
+    """A first fork makes a run and tells what it imported; kernels that ran in this process could not run in a fork."""
+    told = path / "modules.json"
+    os.waitpid(forked(lambda: (sitting(path / "first", source), told.write_text(json.dumps(list(sys.modules))))), 0)
+    for name in json.loads(told.read_text()):
+        importlib.import_module(name) if not name.startswith("__") else None
+
+
+def content(path: Path) -> dict[str, Any]:
+    """All that a run left, without what a clock says."""
+    files = {str(file.relative_to(path)): file for file in sorted(path.rglob("*")) if file.is_file()}
+    lines = [json.loads(line) for line in files["metrics.jsonl"].read_text().splitlines()]
+    for line in lines:
+        for name in ("seconds", "rows_per_second"):
+            line.pop(name, None)
+            line.get("result", {}).pop(name, None)
+    numbers = [int(file.stem) for name, file in files.items() if name.startswith("checkpoint/")]
+    kept = {name: files[name].read_bytes() for name in ("recipe.toml", "model.safetensors", "report.html")}
+    others = sorted(name for name in files if name not in kept and not name.startswith("checkpoint/"))
+    # One more than the last two where the last removal did not come about.
+    enough = checkpoint.Checkpoints.KEPT <= len(numbers) <= checkpoint.Checkpoints.KEPT + 1
+    return {**kept, "metrics": lines, "checkpoints": enough, "others": others}
+
+
+def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    return [name for name in one.keys() | other.keys() if one.get(name) != other.get(name)]
+
+
+def main(kills: int) -> dict[str, Any]:
+    torch.set_num_threads(1)
+    # What takes longest and has nothing to do with the state: a baseline, the page and its pictures.
+    vars(outcome)["logistic_regression"] = lambda *_: 0.5
+    vars(job_module)["portray"] = lambda findings, *_: findings
+    vars(job_module)["render"] = lambda _: "<!doctype html>"
+    watch.SECONDS_BETWEEN_CHECKPOINTS = 0.0
+    chance = random.Random(0)
+    done = {"kills": 0, "at a step of writing": 0, "resumed": 0, "finished": 0, "different": list[str]()}
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
+        path, source = Path(name), Path(name) / "rows.npz"
+        rows = (np.random.default_rng(0).random((60, 10)) < 0.5).astype(np.uint8)
+        np.savez(source, X=rows, y=(rows[:, 0] + rows[:, 1]) % 2)
+        import_what_is_used(path, source)
+        gc.freeze()  # a collection in a fork would copy every page
+        since = time.perf_counter()
+        assert os.waitpid(forked(lambda: sitting(path / "whole", source)), 0)[1] == 0
+        whole, seconds = content(path / "whole"), time.perf_counter() - since
+        while done["kills"] < kills:
+            run = path / f"run{done['finished']}"
+            by_step = done["kills"] % 2 == 1
+            step = chance.randrange(80) if by_step else None
+            done["resumed"] += (run / "recipe.toml").exists()
+
+            def work(run: Path = run, step: int | None = step) -> None:
+                if step is not None:
+                    kill_at_step(step)
+                sitting(run, source)
+
+            process = forked(work)
+            if not by_step:
+                time.sleep(chance.uniform(0, 0.7 * seconds))
+                os.kill(process, signal.SIGKILL)
+            status = os.waitpid(process, 0)[1]
+            if os.WIFSIGNALED(status):
+                assert os.WTERMSIG(status) == signal.SIGKILL, status
+                done["kills"] += 1
+                done["at a step of writing"] += by_step
+                continue
+            assert status == 0, f"a sitting failed in {run}"
+            done["finished"] += 1
+            done["different"] += differences(content(run), whole)
+        run = path / f"run{done['finished']}"  # the last one, to its end
+        assert os.waitpid(forked(lambda: sitting(run, source)), 0)[1] == 0
+        done["finished"] += 1
+        done["different"] += differences(content(run), whole)
+    return done
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(main(int(sys.argv[1]))))
