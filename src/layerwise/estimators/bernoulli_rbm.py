@@ -17,6 +17,7 @@ from layerwise import kernels
 from layerwise.data.minibatches import Batch
 from layerwise.data.values import Values
 from layerwise.energy import RBM, BeliefNet, bernoulli_rbm, gibbs
+from layerwise.estimators.audience import audience_of
 from layerwise.estimators.conversion import (
     OwnPrecision,
     as_tensor,
@@ -160,7 +161,10 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         random = stream_from(self.random_state)
         with self._enough_memory():
             state = trainer.init(self._first_machine(values, random), random)
-        watch = ScoreWatch(state.rbm, values, random) if verbose else None
+        audience, watch = audience_of(self), None
+        if verbose or audience.callbacks:
+            stage = audience.stage(type(self).__name__, n_iter)
+            watch = ScoreWatch(state.rbm, values, random, verbose > 0, stage)
         rows = OwnPrecision(values, trainer.chains, random.child("rows"))
         with self._enough_memory():
             outcome = run(trainer, state, rows, n_iter, observer=watch, after_epoch=_finite)

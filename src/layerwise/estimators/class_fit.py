@@ -12,6 +12,7 @@ from torch import Tensor
 
 from layerwise.energy import RBM, class_log_probabilities
 from layerwise.errors import DataError, DivergenceError
+from layerwise.estimators.audience import Stage
 from layerwise.estimators.class_options import ClassOptions
 from layerwise.estimators.contrastive_fit import Lesson
 from layerwise.randomness import RandomStream
@@ -82,7 +83,8 @@ def learn_classes(
     trainer = options.scheduled(stream.n_batches)
     rows, labelled = _apart(lesson.some(random.child("measured"), device), lesson.classes)
     unseen = None if held_out is None else _apart(held_out.some(random.child("unseen"), device), lesson.classes)[1]
-    watch = _Watch(machine, rows, None if unseen is None else unseen[0], labelled, name, options.verbose > 0)
+    stage = options.audience.stage(name, options.n_iter)
+    watch = _Watch(machine, rows, None if unseen is None else unseen[0], labelled, name, options.verbose > 0, stage)
     vigilance, stopping = Vigilance(trainer, rows, name), None
     if unseen is not None:
         stopping = EarlyStopping(trainer, lambda rbm: _score(rbm, unseen), options.patience, None, watch)
@@ -149,7 +151,7 @@ def _score(rbm: RBM, labelled: Labelled) -> float:
 
 @dataclass
 class _Watch:
-    """Measures after each epoch, and prints if asked to."""
+    """Measures after each epoch, prints if asked to, and tells callbacks."""
 
     machine: RBM
     rows: Tensor
@@ -157,6 +159,7 @@ class _Watch:
     labelled: Labelled | None
     name: str
     tells: bool
+    stage: Stage
     curve: list[ClassInfo] = field(default_factory=list[ClassInfo])
     begin: float = field(default_factory=time.perf_counter)
 
@@ -172,7 +175,8 @@ class _Watch:
             what = f"loss = {info.loss:.3f}, accuracy = {info.accuracy:.3f}, time = {end - self.begin:.2f}s"
             print(f"[{self.name}] Iteration {epoch + 1}, {what}")  # noqa: T201  # this is what verbose asks for
             self.begin = end
+        self.stage.epoch_done(epoch, info, self.machine)
 
     def wants_to_stop(self) -> bool:
-        """Never."""
-        return False
+        """Whether a callback has asked to."""
+        return self.stage.enough

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import torch
 
+from layerwise.estimators.audience import Audience, audience_of
 from layerwise.estimators.conversion import training_device
 from layerwise.estimators.options import choice, flag, number, verbosity, whole_number
 from layerwise.training.classification_rbm import ClassificationLearning
@@ -29,6 +30,8 @@ class ClassOptions:
         Epochs without progress.
     device : torch.device
     verbose : int
+    audience : Audience
+        Who is told of each epoch.
     """
 
     trainer: ClassificationLearning
@@ -39,6 +42,7 @@ class ClassOptions:
     patience: int
     device: torch.device
     verbose: int
+    audience: Audience
 
     def scheduled(self, n_batches: int) -> ClassificationLearning:
         """The trainer with a learning rate that has fallen to zero after all epochs."""
@@ -77,4 +81,5 @@ def class_options(estimator: Any) -> ClassOptions:
         whole_number("n_iter_no_change", estimator.n_iter_no_change, least=1, remedy="start with 5"),
         training_device(estimator.device),
         verbosity("verbose", estimator.verbose),
+        audience_of(estimator),
     )

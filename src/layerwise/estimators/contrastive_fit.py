@@ -18,6 +18,7 @@ from layerwise.data.drawn import DrawnBits, bits_of
 from layerwise.energy import RBM, exact_log_partition
 from layerwise.energy.enumeration import state_count
 from layerwise.errors import DataError, DivergenceError, OptionError
+from layerwise.estimators.audience import Stage
 from layerwise.estimators.contrastive_options import ContrastiveOptions, Stopping
 from layerwise.estimators.conversion import parts
 from layerwise.estimators.unit_rows import UnitRows, moments
@@ -179,7 +180,8 @@ def learn(
     trainer = options.scheduled(stream.n_batches)
     sample = lesson.some(random.child("measured"), device)
     unseen = None if held_out is None else _complete(held_out.some(random.child("unseen"), device))
-    watch = _Watch(machine, _complete(sample), unseen, name, options.verbose > 0)
+    stage = options.audience.stage(name, options.n_iter)
+    watch = _Watch(machine, _complete(sample), unseen, name, options.verbose > 0, stage)
     vigilance, stopping = Vigilance(trainer, sample, name), None
     if unseen is not None:
         what = best_measure(machine) if options.stopping == "auto" else options.stopping
@@ -257,13 +259,14 @@ def _measure(what: str, machine: RBM, sample: Tensor, unseen: Tensor) -> Measure
 
 @dataclass
 class _Watch:
-    """Measures after each epoch, and prints if asked to."""
+    """Measures after each epoch, prints if asked to, and tells callbacks."""
 
     machine: RBM
     sample: Tensor
     held_out: Tensor | None
     name: str
     tells: bool
+    stage: Stage
     curve: list[LayerInfo] = field(default_factory=list[LayerInfo])
     begin: float = field(default_factory=time.perf_counter)
 
@@ -282,7 +285,8 @@ class _Watch:
             what = f"reconstruction error = {info.reconstruction_error:.3f}{gap}, time = {end - self.begin:.2f}s"
             print(f"[{self.name}] Iteration {epoch + 1}, {what}")  # noqa: T201  # this is what verbose asks for
             self.begin = end
+        self.stage.epoch_done(epoch, info, self.machine)
 
     def wants_to_stop(self) -> bool:
-        """Never."""
-        return False
+        """Whether a callback has asked to."""
+        return self.stage.enough

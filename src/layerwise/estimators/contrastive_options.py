@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 
 import torch
 
+from layerwise.estimators.audience import Audience, audience_of
 from layerwise.estimators.conversion import training_device
 from layerwise.estimators.options import choice, flag, number, verbosity, whole_number
 from layerwise.training.contrastive import ContrastiveLearning
@@ -41,6 +42,8 @@ class ContrastiveOptions:
         Largest free-energy gap, in nats.
     device : torch.device
     verbose : int
+    audience : Audience
+        Who is told of each epoch.
     """
 
     trainer: ContrastiveLearning
@@ -54,6 +57,7 @@ class ContrastiveOptions:
     max_gap: float
     device: torch.device
     verbose: int
+    audience: Audience
 
     def suited(self, real_columns: int) -> ContrastiveOptions:
         """The same with a learning rate that so many real columns stand.
@@ -116,6 +120,7 @@ def contrastive_options(estimator: Any) -> ContrastiveOptions:
         number("max_gap", estimator.max_gap, above=0.0, remedy="start with 5 nats"),
         training_device(estimator.device),
         verbosity("verbose", estimator.verbose),
+        audience_of(estimator),
     )
 
 

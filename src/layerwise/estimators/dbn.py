@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from sklearn.utils import Tags
 
 from layerwise.energy import BeliefNet
 from layerwise.energy.directed_stack import DirectedStack
 from layerwise.errors import OptionError
+from layerwise.estimators.audience import audience_of
 from layerwise.estimators.coding import fit_coding
 from layerwise.estimators.contrastive_fit import Lesson
 from layerwise.estimators.contrastive_options import ContrastiveOptions, contrastive_options
@@ -261,7 +264,8 @@ class DBN(DeepDensityEstimator):
 
     def _options(self) -> ContrastiveOptions:
         epochs = whole_number("epochs", self.epochs, least=0, remedy="start with 30")
-        return contrastive_options(RBM(n_iter=epochs, **{name: getattr(self, name) for name in _AS_AN_RBM}))
+        options = contrastive_options(RBM(n_iter=epochs, **{name: getattr(self, name) for name in _AS_AN_RBM}))
+        return replace(options, audience=audience_of(self))
 
     def _keep(self, layers: list[Layer]) -> BeliefNet:
         net = BeliefNet(layer.machine for layer in layers)

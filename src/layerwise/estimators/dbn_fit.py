@@ -16,6 +16,7 @@ from layerwise.data.preparation import Preparation
 from layerwise.energy import RBM, BeliefNet
 from layerwise.energy.class_rbm import class_rbm
 from layerwise.energy.wake_sleep_net import WakeSleepNet
+from layerwise.estimators.audience import Stage
 from layerwise.estimators.contrastive_fit import Learned, Lesson, first_machine, learn
 from layerwise.estimators.contrastive_options import ContrastiveOptions
 from layerwise.estimators.unit_rows import UnitRows
@@ -162,19 +163,21 @@ def learn_together(
         weight_decay=options.trainer.weight_decay,
     )
     sample = Lesson(rows).some(random.child("measured"), options.device)
-    watch = _Watch(untied, sample, name, options.verbose > 0)
+    stage = options.audience.stage(name, epochs)
+    watch = _Watch(untied, sample, name, options.verbose > 0, stage)
     run(trainer, trainer.init(untied, random), stream, epochs, observer=watch)
     return untied.cpu(), watch.curve
 
 
 @dataclass
 class _Watch(Silent):
-    """Measures after each epoch, and prints if asked to."""
+    """Measures after each epoch, prints if asked to, and tells callbacks."""
 
     net: WakeSleepNet
     sample: Tensor
     name: str
     tells: bool
+    stage: Stage
     curve: list[LayerInfo] = field(default_factory=list[LayerInfo])
     begin: float = field(default_factory=time.perf_counter)
 
@@ -183,9 +186,15 @@ class _Watch(Silent):
         check_finite(self.net, self.name)
         back = self.net.reconstruct(self.sample, 1)
         error = (self.sample - back).square().sum(1).mean()
-        self.curve.append(LayerInfo(float(error), math.nan, float(self.net.up(self.sample).mean())))
+        info = LayerInfo(float(error), math.nan, float(self.net.up(self.sample).mean()))
+        self.curve.append(info)
         if self.tells:
             end = time.perf_counter()
             what = f"reconstruction error = {float(error):.3f}, time = {end - self.begin:.2f}s"
             print(f"[{self.name}] Iteration {epoch + 1}, {what}")  # noqa: T201  # this is what verbose asks for
             self.begin = end
+        self.stage.epoch_done(epoch, info, self.net)
+
+    def wants_to_stop(self) -> bool:
+        """Whether a callback has asked to."""
+        return self.stage.enough

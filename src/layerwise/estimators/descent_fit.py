@@ -71,6 +71,13 @@ def learn_network(
     def learned(descended: Descended) -> LearnedNetwork:
         return on_the_cpu(trainer, descended.state, descended.curve)
 
+    stage, teller = options.audience.stage(name, options.epochs), Teller(name) if options.verbose else None
+
+    def tell(epoch: int, info: EpochInfo) -> None:
+        if teller is not None:
+            teller(epoch, info)
+        stage.epoch_done(epoch, info, network)
+
     descended = descend(
         trainer,
         trainer.init(network.to(options.device), random),
@@ -79,7 +86,8 @@ def learn_network(
         seen=seen,
         unseen=unseen,
         patience=None if unseen is None else options.patience,
-        tell=Teller(name) if options.verbose else None,
+        tell=tell,
+        enough=lambda: stage.enough,
         keep=lambda good: keep(learned(good)),
         name=name,
     )

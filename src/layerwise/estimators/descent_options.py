@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from layerwise.estimators.audience import Audience, audience_of
 from layerwise.estimators.conversion import training_device
 from layerwise.estimators.options import choice, flag, number, verbosity, whole_number
 from layerwise.training.gradient_descent import GradientDescent
@@ -31,6 +32,8 @@ class DescentOptions:
         Epochs without progress on them.
     device : torch.device
     verbose : int
+    audience : Audience
+        Who is told of each epoch.
     watch_gradients : bool
         Whether how learning reaches the layers is measured once an epoch.
     """
@@ -43,6 +46,7 @@ class DescentOptions:
     patience: int
     device: torch.device
     verbose: int
+    audience: Audience
     watch_gradients: bool
 
     def paced(self, trainer: GradientDescent, n_batches: int) -> GradientDescent:
@@ -83,6 +87,7 @@ def descent_options(estimator: Any) -> DescentOptions:
         whole_number("n_iter_no_change", estimator.n_iter_no_change, least=1, remedy="start with 5"),
         training_device(estimator.device),
         verbosity("verbose", estimator.verbose),
+        audience_of(estimator),
         flag("watch_gradients", estimator.watch_gradients),
     )
 

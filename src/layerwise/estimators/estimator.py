@@ -1,4 +1,4 @@
-"""What every estimator shares beside scikit-learn's contract: it can be saved, handed to torch, asked about tensors."""
+"""What every estimator shares beside scikit-learn's contract: saved, handed to torch, asked about tensors, watched."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import os
 from abc import abstractmethod
 from pathlib import Path
 
-from sklearn.base import BaseEstimator
 from torch import nn
 
 from layerwise.estimators import saving
 from layerwise.estimators.tensors import TensorsInAndOut
+from layerwise.estimators.watched import Watched
 from layerwise.training.onnx_export import to_onnx
 
 __all__ = ["Estimator"]
 
 
-class Estimator(TensorsInAndOut, BaseEstimator):
-    """One that can be saved and handed to torch, and asked about tensors."""
+class Estimator(TensorsInAndOut, Watched):
+    """One that can be saved and handed to torch, asked about tensors, and looked at while it learns."""
 
     @abstractmethod
     def to_torch(self) -> nn.Sequential:

@@ -20,6 +20,7 @@ from layerwise.data.rows import Rows
 from layerwise.data.suitable import suitable_units
 from layerwise.data.values import Values
 from layerwise.energy import BeliefNet
+from layerwise.estimators.audience import audience_of
 from layerwise.estimators.conversion import (
     checked_rows,
     float_type,
@@ -116,7 +117,7 @@ class FineTunedDBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
     ) -> LayersLesson:
         """A course of layers, and where rows have labels of fine-tuning; rows that count nothing are left out."""
         device = training_device(self.device)
-        curves = LearningCurves(type(self).__name__, verbosity("verbose", self.verbose) > 0)
+        verbose = verbosity("verbose", self.verbose) > 0
         if weights is not None and not weights.all():
             rows, weights = rows.select(weights > 0), weights[weights > 0]
         if self.visible == "auto":
@@ -124,6 +125,7 @@ class FineTunedDBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         preparation = Preparation.fit(rows, plan.visible)
         lessons = lessons_from(rows, preparation, plan.batch_size, random, device, weights)
         course = Course(plan, lessons, random.child("course"))
+        curves = LearningCurves(type(self).__name__, verbose, audience_of(self), course)
         return LayersLesson(course, plan, preparation, curves, random, device)
 
     def _keep(self, lesson: LayersLesson, network: nn.Sequential) -> None:

@@ -1,4 +1,4 @@
-"""What a course measures, kept for the caller and printed if asked for."""
+"""What a course measures, kept for the caller, printed if asked for, and told to callbacks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import time
 from dataclasses import dataclass, field
 
 from layerwise.data.minibatches import MinibatchStream
+from layerwise.estimators.audience import Audience
+from layerwise.estimators.audience import Stage as Told
+from layerwise.training.course import Course
 from layerwise.training.course_observer import Info, Stage, TuningInfo
 from layerwise.training.loop import Place
 from layerwise.training.pretraining import LayerInfo
@@ -15,26 +18,33 @@ __all__ = ["LearningCurves"]
 
 @dataclass
 class LearningCurves:
-    """Keeps what is measured after each epoch, and prints it if asked to.
+    """Keeps what is measured after each epoch, prints it if asked to, and tells callbacks.
 
     Parameters
     ----------
     name : str
         How lines call the estimator.
     verbose : bool
+    audience : Audience
+    course : Course
+        That is measured.
     measured : dict of str to list
         By the stage's title, in the order of the epochs.
     """
 
     name: str
     verbose: bool
+    audience: Audience
+    course: Course
     measured: dict[str, list[Info]] = field(default_factory=dict[str, list[Info]])
     begin: float = 0.0
+    _told: Told | None = None
 
     def stage_started(self, stage: Stage, place: Place, stream: MinibatchStream) -> None:
         """Open a curve."""
         self.measured[stage.title] = []
         self.begin = time.perf_counter()
+        self._told = self.audience.stage(stage.title, stage.epochs)
 
     def batch_done(self, stage: Stage, place: Place, rows: int, info: object) -> None:
         """See nothing."""
@@ -42,8 +52,20 @@ class LearningCurves:
     def epoch_done(self, stage: Stage, epoch: int, info: Info) -> None:
         """Keep what was measured."""
         self.measured[stage.title].append(info)
-        if not self.verbose:
-            return
+        if self.verbose:
+            self._print(stage, epoch, info)
+        if self._told is not None and self.course.module is not None:
+            self._told.epoch_done(epoch, info, self.course.module)
+
+    def has_seen_enough(self) -> bool:
+        """Whether a callback has asked to stop."""
+        return self._told is not None and self._told.enough
+
+    def wants_to_stop(self) -> bool:
+        """Never: what a course has not finished is of no use to an estimator."""
+        return False
+
+    def _print(self, stage: Stage, epoch: int, info: Info) -> None:
         what = f"{info}"
         if isinstance(info, LayerInfo):
             what = f"reconstruction error = {info.reconstruction_error:.3f}"
@@ -53,7 +75,3 @@ class LearningCurves:
         line = f"[{self.name}] {stage.title}, epoch {epoch + 1}, {what}, time = {end - self.begin:.2f}s"
         print(line)  # noqa: T201  # this is what verbose asks for
         self.begin = end
-
-    def wants_to_stop(self) -> bool:
-        """Never."""
-        return False

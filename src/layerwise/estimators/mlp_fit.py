@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 
 from layerwise.errors import DivergenceError
+from layerwise.estimators.audience import Stage, audience_of
 from layerwise.estimators.conversion import as_tensor, parts
 from layerwise.estimators.mlp_options import descent_from
 from layerwise.estimators.mlp_rows import Lesson
@@ -22,7 +24,7 @@ from layerwise.networks import scores
 from layerwise.randomness import RandomStream
 from layerwise.training.gradient_descent import DescentState
 from layerwise.training.loop import Place, run
-from layerwise.training.network_epochs import finished
+from layerwise.training.network_epochs import EpochInfo, finished
 from layerwise.training.pace import Pace
 from layerwise.training.quasi_newton import Minimum, minimise
 
@@ -93,8 +95,9 @@ def by_minibatches(
         state = replace(before, network=state.network, sweep=state.sweep)
     pace.begin(network, resumed=going is not None)
     done = len(pace.losses)
+    watch = _Watch(pace, audience_of(estimator).stage(type(estimator).__name__, epochs), network)
     try:
-        run(trainer, state, stream, done + epochs, start=Place(done), observer=pace, after_epoch=pace.after_epoch)
+        run(trainer, state, stream, done + epochs, start=Place(done), observer=watch, after_epoch=pace.after_epoch)
     except DivergenceError:
         _put(network.cpu(), pace.kept)
         raise
@@ -124,8 +127,13 @@ def by_all_rows(estimator: Any, lesson: Lesson, network: nn.Sequential, device: 
             of_part = None if weights is None else weights[part]
             yield _dense(lesson.values, part, torch.float64, device), targets[part], of_part
 
-    def tell(iteration: int, loss: float) -> None:
-        print(f"Iteration {iteration}, loss = {loss:.8f}")  # noqa: T201  # this is what verbose asks for
+    stage = audience_of(estimator).stage(type(estimator).__name__, int(estimator.max_iter))
+
+    def tell(iteration: int, loss: float) -> bool:
+        if estimator.verbose:
+            print(f"Iteration {iteration}, loss = {loss:.8f}")  # noqa: T201  # this is what verbose asks for
+        stage.epoch_done(iteration - 1, EpochInfo(loss), network)
+        return stage.enough
 
     try:
         return minimise(
@@ -136,10 +144,36 @@ def by_all_rows(estimator: Any, lesson: Lesson, network: nn.Sequential, device: 
             max_iter=int(estimator.max_iter),
             max_fun=int(estimator.max_fun),
             tol=float(estimator.tol),
-            tell=tell if estimator.verbose else None,
+            tell=tell,
         )
     finally:
         network.to("cpu", dtype)
+
+
+@dataclass
+class _Watch:
+    """Lets the pace look on, and tells callbacks what it saw."""
+
+    pace: Pace
+    stage: Stage
+    network: nn.Sequential
+
+    def batch_done(self, place: Place, rows: int, info: object) -> None:
+        """Pass on."""
+        self.pace.batch_done(place, rows, info)
+
+    def epoch_done(self, epoch: int) -> None:
+        """Tell."""
+        pace = self.pace
+        unseen = pace.scores[-1] if pace.judge is not None else math.nan
+        flow = pace.flows[-1] if pace.flows else None
+        info = EpochInfo(pace.losses[-1], unseen=unseen, flow=flow)
+        self.stage.epoch_done(pace.epochs - 1, info, self.network)
+        pace.stopped |= self.stage.enough
+
+    def wants_to_stop(self) -> bool:
+        """Whether nothing has become better for too long, or a callback has asked to."""
+        return self.pace.wants_to_stop()
 
 
 def warn_unfinished(estimator: Any, found: Minimum | None) -> None:

@@ -9,13 +9,15 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, extmath, multiclass, validation
-from torch import nn
+from torch import Tensor, nn
 
 from layerwise.errors import DataError, OptionError
+from layerwise.estimators.audience import audience_of
 from layerwise.estimators.conversion import stream_from
 from layerwise.estimators.estimator import Estimator
 from layerwise.estimators.options import Choice, Flag, Number, Seed, Whole, flag, number, verbosity, whole_number
@@ -33,6 +35,10 @@ Floats = npt.NDArray[np.floating[Any]]
 
 SPARSE_INTERCEPT_RATE = 0.01
 """scikit-learn's: a sparse row moves few weights, but the intercept with every mistake."""
+
+
+See = Callable[[int, PerceptronInfo, PerceptronState], bool]
+"""Shown each epoch; says whether it is enough."""
 
 
 class Perceptron(ClassifierMixin, Estimator):
@@ -377,15 +383,23 @@ class Perceptron(ClassifierMixin, Estimator):
         tags.input_tags.sparse = True
         return tags
 
-    def _options(self) -> tuple[PerceptronLearning, int, Patience, Callable[[int, PerceptronInfo], None] | None]:
+    def _options(self) -> tuple[PerceptronLearning, int, Patience, See]:
         """The rule, the most epochs, when to stop before, and who is shown each epoch."""
         if self.n_jobs is not None:
             whole_number("n_jobs", self.n_jobs, least=-(2**31))
         flag("warm_start", self.warm_start)
         flag("early_stopping", self.early_stopping)
         number("validation_fraction", self.validation_fraction, above=0.0, below=1.0, remedy="start with 0.1")
-        see = print_epoch if verbosity("verbose", self.verbose) else None
-        return learning_from(self), whole_number("max_iter", self.max_iter, least=1), patience_from(self), see
+        verbose, max_iter = verbosity("verbose", self.verbose), whole_number("max_iter", self.max_iter, least=1)
+        learning, stage = learning_from(self), audience_of(self).stage(type(self).__name__, max_iter)
+
+        def see(epoch: int, info: PerceptronInfo, state: PerceptronState) -> bool:
+            if verbose:
+                print_epoch(epoch, info)
+            stage.epoch_done(epoch, info, lambda: _learned(learning, state))
+            return stage.enough
+
+        return learning, max_iter, patience_from(self), see
 
     def _rows(self, X: object, y: object, *, reset: bool) -> tuple[Any, npt.NDArray[Any]]:
         types: Any = [np.float64, np.float32] if reset else self.coef_.dtype
@@ -415,3 +429,8 @@ def _by_rows(rows: Any) -> Any:
 
 def _for_rows(learning: PerceptronLearning, values: Any) -> PerceptronLearning:
     return learning if isinstance(values, np.ndarray) else replace(learning, intercept_rate=SPARSE_INTERCEPT_RATE)
+
+
+def _learned(learning: PerceptronLearning, state: PerceptronState) -> dict[str, Tensor]:
+    weights, intercept = learning.learned(state)
+    return {"weights": torch.from_numpy(np.array(weights)), "intercept": torch.from_numpy(np.array(intercept))}

@@ -18,11 +18,12 @@ from torch.nn import functional
 
 from layerwise.data.values import Values
 from layerwise.energy import RBM
+from layerwise.estimators.audience import Stage
 from layerwise.estimators.conversion import as_tensor, parts, result_type
 from layerwise.randomness import RandomStream, random_words
 from layerwise.training.loop import Place
 
-__all__ = ["ScoreWatch", "pseudo_likelihood"]
+__all__ = ["ScoreInfo", "ScoreWatch", "pseudo_likelihood"]
 
 
 @torch.no_grad()
@@ -57,13 +58,28 @@ def pseudo_likelihood(machine: RBM, values: Values, random: RandomStream) -> npt
     return result
 
 
+@dataclass(frozen=True)
+class ScoreInfo:
+    """What is measured after an epoch.
+
+    Parameters
+    ----------
+    pseudo_likelihood : float
+        Mean over the rows of :func:`pseudo_likelihood`, in nats.
+    """
+
+    pseudo_likelihood: float
+
+
 @dataclass
 class ScoreWatch:
-    """Prints what scikit-learn prints. Its draws are its own, so that watching changes nothing."""
+    """Prints what scikit-learn prints, and tells callbacks. Its draws are its own, so that watching changes nothing."""
 
     machine: RBM
     values: Values
     random: RandomStream
+    tells: bool
+    stage: Stage
     begin: float = 0.0
 
     def __post_init__(self) -> None:
@@ -73,13 +89,18 @@ class ScoreWatch:
         """See nothing."""
 
     def epoch_done(self, epoch: int) -> None:
-        """Print a line."""
+        """Measure."""
         end = time.perf_counter()
         score = pseudo_likelihood(self.machine, self.values, self.random.child(f"watch {epoch}")).mean()
-        line = f"[BernoulliRBM] Iteration {epoch + 1}, pseudo-likelihood = {score:.2f}, time = {end - self.begin:.2f}s"
-        print(line)  # noqa: T201  # this is what verbose asks for
+        if self.tells:
+            self._print(epoch, score, end)
+        self.stage.epoch_done(epoch, ScoreInfo(float(score)), self.machine)
         self.begin = time.perf_counter()
 
+    def _print(self, epoch: int, score: float, end: float) -> None:
+        line = f"[BernoulliRBM] Iteration {epoch + 1}, pseudo-likelihood = {score:.2f}, time = {end - self.begin:.2f}s"
+        print(line)  # noqa: T201  # this is what verbose asks for
+
     def wants_to_stop(self) -> bool:
-        """Never."""
-        return False
+        """Whether a callback has asked to."""
+        return self.stage.enough

@@ -72,6 +72,14 @@ def fine_tune(
     trainer = replace(trainer, loss=Squared(), aim="targets", watch_every=stream.n_batches)
     network = unroll_regressor(layers.course.net, torch.zeros(targets.shape[1], device=device))
 
+    stage = layers.curves.audience.stage("fine-tuning", plan.fine_tune_epochs)
+    teller = Teller(f"{name}, fine-tuning") if layers.curves.verbose else None
+
+    def tell(epoch: int, info: EpochInfo) -> None:
+        if teller is not None:
+            teller(epoch, info)
+        stage.epoch_done(epoch, info, network)
+
     def done(descended: Descended) -> None:
         tuned = finished(descended.state).cpu()
         _rescale(tuned, torch.from_numpy(mean), torch.from_numpy(scale))
@@ -83,7 +91,8 @@ def fine_tune(
         stream,
         plan.fine_tune_epochs,
         seen=lambda of: _r2(of, sample, told),
-        tell=Teller(f"{name}, fine-tuning") if layers.curves.verbose else None,
+        tell=tell,
+        enough=lambda: stage.enough,
         keep=done,
         name="fine-tuning",
     )

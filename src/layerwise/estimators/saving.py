@@ -38,6 +38,7 @@ MANIFEST, MODEL, CURVES, CARD = "estimator.toml", "model.safetensors", "learning
 _NEXT = ".model.safetensors.next"
 _KIND = "estimator"
 _ROUTING = "_metadata_request"
+_CALLBACKS = "_callbacks"
 
 
 def save(estimator: BaseEstimator, path: str | os.PathLike[str], data: str = "", limits: str = "") -> Path:
@@ -49,7 +50,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str], data: str = "",
     validation.check_is_fitted(estimator)
     parameters: dict[str, Any] = cast(Any, estimator).get_params(deep=False)
     said = {name: value for name, value in parameters.items() if can_be_said(value)}
-    kept = {name: value for name, value in vars(estimator).items() if name not in said}
+    kept = {name: value for name, value in vars(estimator).items() if name not in {*said, _CALLBACKS}}
     if _ROUTING in kept:
         kept[_ROUTING] = _asked_for(kept[_ROUTING])
     tree = to_tree(kept)

@@ -75,6 +75,10 @@ class Watch:
         self._rows, self._since = 0, time.perf_counter()
         self._due = time.monotonic() - self._saved_at >= SECONDS_BETWEEN_CHECKPOINTS
 
+    def has_seen_enough(self) -> bool:
+        """Never: a run does what its recipe says."""
+        return False
+
     def wants_to_stop(self) -> bool:
         """When somebody asked, and when it is time to save."""
         return self._due or self.stop.asked

@@ -99,6 +99,11 @@ class Course:
         twin = self.learned.get("without pretraining")
         return twin if isinstance(twin, nn.Sequential) else None
 
+    @property
+    def module(self) -> nn.Module | None:
+        """What the stage at hand trains; None between stages."""
+        return None if self._task is None else self._task.module
+
     def advance(self, observer: CourseObserver | None = None) -> bool:
         """Go on until all stages are done (True) or the observer asks to stop (False).
 
@@ -123,7 +128,7 @@ class Course:
                     start=self.place,
                     observer=watched,
                     after_epoch=watched.reached,
-                    enough=task.enough,
+                    enough=watched.enough,
                 )
             except DivergenceError as problem:
                 told = str(problem)
@@ -191,6 +196,10 @@ class _StageObserver:
     def epoch_done(self, epoch: int) -> None:
         """Measure, and show that."""
         self.observer.epoch_done(self.stage, epoch, self.task.measure(self._state, self._seen))
+
+    def enough(self, state: Any) -> bool:
+        """Asked after each epoch."""
+        return self.task.enough(state) or self.observer.has_seen_enough()
 
     def wants_to_stop(self) -> bool:
         """Asked after each minibatch."""

@@ -130,8 +130,12 @@ class CourseObserver(Protocol):
         """Called after each epoch with what was measured. To save the course, ask it to stop: it is whole then."""
         ...
 
+    def has_seen_enough(self) -> bool:
+        """Asked after each epoch: whether the stage is to end here, as if it were done."""
+        ...
+
     def wants_to_stop(self) -> bool:
-        """Asked after each minibatch."""
+        """Asked after each minibatch: whether the course is to rest."""
         ...
 
 
@@ -146,6 +150,10 @@ class Quiet:
 
     def epoch_done(self, stage: Stage, epoch: int, info: Info) -> None:
         """See nothing."""
+
+    def has_seen_enough(self) -> bool:
+        """Never."""
+        return False
 
     def wants_to_stop(self) -> bool:
         """Never."""

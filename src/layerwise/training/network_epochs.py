@@ -71,6 +71,7 @@ def descend(
     unseen: Score | None = None,
     patience: int | None = None,
     tell: Callable[[int, EpochInfo], None] | None = None,
+    enough: Callable[[], bool] | None = None,
     keep: Callable[[Descended], object] | None = None,
     name: str = "network",
 ) -> Descended:
@@ -89,6 +90,8 @@ def descend(
         So many epochs in a row may be no better on unseen rows. Left out, all epochs are done.
     tell : callable, optional
         Shown the number of each epoch, from 0, and its Info.
+    enough : callable, optional
+        Asked after each epoch whether to stop there.
     keep : callable, optional
         Given what was good last, if training diverged: at the least what it started from.
     name : str
@@ -103,7 +106,7 @@ def descend(
     DivergenceError
         The network left the finite numbers.
     """
-    watch = _Watch(trainer, seen, unseen, patience, tell, LastGood(snapshot(trainer.to_tree(state))))
+    watch = _Watch(trainer, seen, unseen, patience, tell, enough, LastGood(snapshot(trainer.to_tree(state))))
     try:
         outcome = run(trainer, state, stream, epochs, observer=watch, after_epoch=watch.after_epoch)
     except DivergenceError as problem:
@@ -133,6 +136,7 @@ class _Watch:
     unseen: Score | None
     patience: int | None
     tell: Callable[[int, EpochInfo], None] | None
+    enough: Callable[[], bool] | None
     good: LastGood
     curve: list[EpochInfo] = field(default_factory=list[EpochInfo])
     _total: float = 0.0
@@ -174,8 +178,9 @@ class _Watch:
         """Nothing is left to do."""
 
     def wants_to_stop(self) -> bool:
-        """Out of patience."""
-        return self.patience is not None and self._idle >= self.patience
+        """Out of patience, or asked to."""
+        out_of_patience = self.patience is not None and self._idle >= self.patience
+        return out_of_patience or (self.enough is not None and self.enough())
 
     def restore(self, network: nn.Sequential) -> Descended:
         """The best State on unseen rows, or the last good one; the network is overwritten with its parameters."""

@@ -60,7 +60,7 @@ def learn(
     rows: SignedRows,
     epochs: int,
     patience: Patience,
-    see: Callable[[int, PerceptronInfo], None] | None = None,
+    see: Callable[[int, PerceptronInfo, PerceptronState], bool] | None = None,
 ) -> Trained:
     """Do up to ``epochs`` epochs.
 
@@ -73,7 +73,7 @@ def learn(
         At least 1.
     patience : Patience
     see : callable, optional
-        Shown the number of each epoch, from 0, and its Info.
+        Shown the number of each epoch, from 0, its Info and State; says whether it is enough.
 
     Returns
     -------
@@ -93,8 +93,7 @@ def learn(
         _check_finite(state, rows, epoch)
         mistakes.append(info.mistakes)
         done[active] += 1
-        if see is not None:
-            see(epoch, info)
+        enough = see is not None and see(epoch, info, state)
         cost = info.objective if patience.judge is None else -patience.judge(state)
         if patience.least is not None:
             # A cost that stands still improves by a `least` of 0, but not by any other.
@@ -102,7 +101,7 @@ def learn(
             idle[active] = np.where(better, 0, idle + 1)[active]
         best[active] = np.minimum(best, cost)[active]
         active = active[idle[active] < patience.epochs]
-        if not len(active):
+        if enough or not len(active):
             break
     return Trained(state, done, np.stack(mistakes))
 

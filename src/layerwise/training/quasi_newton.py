@@ -50,7 +50,7 @@ def minimise(
     max_iter: int,
     max_fun: int,
     tol: float,
-    tell: Callable[[int, float], None] | None = None,
+    tell: Callable[[int, float], bool] | None = None,
 ) -> Minimum:
     """Move a network's parameters to a minimum of the loss, in double precision.
 
@@ -68,7 +68,7 @@ def minimise(
     tol : float
         It ends where no derivative is greater, or where an iteration gains nothing to speak of.
     tell : callable, optional
-        Shown the number of each iteration, from 1, and its loss.
+        Shown the number of each iteration, from 1, and its loss; says whether it is enough.
 
     Returns
     -------
@@ -112,9 +112,12 @@ def minimise(
     def after_iteration(intermediate_result: Any) -> None:
         done.append(float(intermediate_result.fun))
         if tell is not None:
-            tell(len(done), done[-1])
+            stopped.append(bool(tell(len(done), done[-1])))
+            if stopped[-1]:
+                raise StopIteration  # which scipy takes for an end
 
     done: list[float] = []
+    stopped = [False]
     penalties: list[float] = []
     start = nn.utils.parameters_to_vector(parameters).detach().cpu().numpy().copy()
     options = {"maxiter": max_iter, "maxfun": max_fun, "gtol": tol}
@@ -125,7 +128,9 @@ def minimise(
         put(start)
         raise DivergenceError(f"iteration {found.nit}: the loss is {found.fun}; scale the columns and targets first")
     whole, _ = value_and_gradient(found.x)
-    return Minimum(whole - penalties[-1], penalties[-1], int(found.nit), found.status == 0, str(found.message))
+    return Minimum(
+        whole - penalties[-1], penalties[-1], int(found.nit), found.status == 0 or stopped[-1], str(found.message)
+    )
 
 
 def _gradients(parameters: list[nn.Parameter]) -> list[Tensor]:
