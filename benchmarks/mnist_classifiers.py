@@ -128,11 +128,9 @@ def table(result: dict[str, Any]) -> str:
             spread = f" ± {statistics.stdev(errors):.2f}" if len(errors) > 1 else ""
             count = f"{len(errors)} seeds" if len(errors) > 1 else "1 seed"
             lines.append(f"| {name} | {statistics.mean(errors):.2f}{spread} % ({count}) | {published} % |")
-    taken = ", ".join(f"{way['epochs']} ({way['learning_rate']:g})" for way in WAYS.values())
     note = (
-        f"Layers learned for {PRETRAINING_EPOCHS} epochs of CD-1; networks by AdamW for {taken} epochs (first rate), "
-        "the rate falling to zero; the network used is a running mean of the weights. "
-        f"{environment.signature(result['machine'])}."
+        f"Belief networks: layers learned for {PRETRAINING_EPOCHS} epochs of CD-1. All: AdamW with a rate that falls to "
+        f"zero, the network used being a running mean of the weights. {environment.signature(result['machine'])}."
     )
     return "\n".join([*lines, "", note])
 
