@@ -129,8 +129,8 @@ def table(result: dict[str, Any]) -> str:
             count = f"{len(errors)} seeds" if len(errors) > 1 else "1 seed"
             lines.append(f"| {name} | {statistics.mean(errors):.2f}{spread} % ({count}) | {published} % |")
     note = (
-        f"Belief networks: layers learned for {PRETRAINING_EPOCHS} epochs of CD-1. All: AdamW with a rate that falls to "
-        f"zero, the network used being a running mean of the weights. {environment.signature(result['machine'])}."
+        f"Belief networks: layers learned for {PRETRAINING_EPOCHS} epochs of CD-1. All: AdamW with a rate that falls "
+        f"to zero, the network used being a running mean of the weights. {environment.signature(result['machine'])}."
     )
     return "\n".join([*lines, "", note])
 
