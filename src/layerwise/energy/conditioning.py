@@ -1,16 +1,9 @@
 r"""A belief network given some of its visible units: the others, and every hidden layer, are drawn given them.
 
 What is drawn is :math:`p(v_{unknown}, h \mid v_{known})` of the model itself, its directed layers and its top machine;
-the recognition but starts the chains. Once the layer below is looked at, the units of a directed layer hang together:
-what one of them explains is explained away for the others. So they are drawn one after another, each given all others,
-
-.. math:: \log p(h_j = s \mid \dots) = s\,\Big(f_j + \sum_{i\ known} G_{ji} x_i\Big)
-          - \sum_{i\ known} \Gamma_i\big((h G + a)_i\big) + const.
-
-with the field :math:`f` that the layer above sends, the couplings :math:`G` and biases :math:`a` down to the layer
-below, its units :math:`x` and their cumulant functions. Visible units that are not known are summed away in this. The
-hidden units of the top machine are drawn as in any machine. So a sweep takes time with the units of each layer times
-those of the layer below it.
+the recognition but starts the chains. The units of a directed layer are drawn one after another
+(:mod:`layerwise.energy.one_by_one`), the hidden units of the top machine as in any machine. So a sweep takes time with
+the units of each layer times those of the layer below it.
 
 References
 ----------
@@ -27,11 +20,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from layerwise import kernels
 from layerwise.energy.clamping import check_known
 from layerwise.energy.class_rbm import features_of, label_units
 from layerwise.energy.conditional import Conditional
 from layerwise.energy.directed_stack import DirectedStack
+from layerwise.energy.one_by_one import draw_one_by_one
 from layerwise.errors import OptionError
 from layerwise.randomness import RandomStream
 from layerwise.shapes import Labels, VisibleBatch
@@ -212,7 +205,7 @@ class _Chains:
         for depth in range(len(layers) - 1, -1, -1):
             down = self.net.generation[depth]
             below, known = (layers[depth - 1], None) if depth else (self.v, self.known)
-            x = _one_by_one(x, field, self.kinds[depth], down, below, known, random, first_row)
+            x = draw_one_by_one(x, field, self.kinds[depth], down, below, known, random, first_row)
             drawn[depth] = x
             if depth:
                 x, field = layers[depth - 1], down.field(x)
@@ -229,60 +222,6 @@ class _Chains:
             return label
         known = torch.nn.functional.one_hot(self.labels.clamp_min(0), self.net.classes).to(label)
         return torch.where(self.labels[:, None] >= 0, known, label)
-
-
-def _one_by_one(
-    x: Tensor,
-    field: Tensor,
-    kind: UnitKind,
-    down: Conditional,
-    below: Tensor,
-    known: Tensor | None,
-    random: RandomStream,
-    first_row: int,
-) -> Tensor:
-    """Draw the units of a directed layer, site after site, given the field from above and the layer below.
-
-    Parameters
-    ----------
-    x : Tensor of shape (batch, units)
-    field : Tensor of shape (batch, units)
-        What the layer above sends, their bias included.
-    kind : UnitKind
-        Of the units; there may be a label's after them, which is not drawn here.
-    down : Conditional
-        The layer below given the units.
-    below : Tensor of shape (batch, units below)
-    known : bool Tensor of shape (batch, units below), or None
-        What is looked at of the layer below; all of it if None.
-    random : RandomStream
-        One position is taken.
-    first_row : int
-    """
-    sites = kind.states() or []
-    u = kernels.uniform(len(x), len(sites), random, first_row, x.device)
-    seen = below if known is None else torch.where(known, below, 0.0)
-    field = field + seen @ down.weights.T
-    sent = down.field(x)
-    drawn, first = x.clone(), 0
-    for number, states in enumerate(sites):
-        site = slice(first, first + states.shape[1])
-        if site.stop > x.shape[1]:
-            break  # the label
-        first = site.stop
-        if len(states) == 1:
-            continue
-        states = states.to(x)
-        towards = states @ down.weights[site]
-        # What every state would send down: the cumulants of units that are not looked at are the same for all.
-        tried = (sent - drawn[:, site] @ down.weights[site])[:, None] + towards
-        looked_at = tried if known is None else torch.where(known[:, None], tried, 0.0)
-        cumulants = down.units.cumulant(looked_at.flatten(0, 1)).reshape(tried.shape[:2])
-        reached = (field[:, site] @ states.T - cumulants).softmax(1).cumsum(1)
-        chosen = (reached < u[:, number, None].to(reached) * reached[:, -1:]).sum(1)
-        drawn[:, site] = states[chosen]
-        sent = tried[torch.arange(len(x), device=x.device), chosen]
-    return drawn
 
 
 def _at_least(name: str, value: int, least: int) -> None:
