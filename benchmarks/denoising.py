@@ -87,7 +87,8 @@ def tuned_error(encoder: nn.Sequential, few: Pictures, test: Pictures, seed: int
     random, table = RandomStream(seed).child("fine-tuning"), Rows.from_arrays(*few)
     stream = Minibatches(table, Preparation.unchanged(784), TUNING["batch"], random.child("order"))
     trainer = GradientDescent(learning_rate=0.001, schedule=Linear(TUNING["epochs"] * stream.n_batches), dropout=0.2)
-    state = run(trainer, trainer.init(under_classes([encoder], CLASSES), random), stream, TUNING["epochs"]).state
+    network = under_classes([encoder], STACK["hidden"][-1], CLASSES)
+    state = run(trainer, trainer.init(network, random), stream, TUNING["epochs"]).state
     with torch.no_grad():
         found = state.network.eval()(torch.from_numpy(test[0])).argmax(1).numpy()
     return 100 * float((found != test[1]).mean())

@@ -79,7 +79,7 @@ def test_under_classes_the_code_is_read_by_scores_that_start_at_zero() -> None:
     layers = Stacking((6, 4), TANH).layer_by_layer(
         BernoulliUnits(9), lambda fresh, back, below, own: fresh, RandomStream(0)
     )
-    network, v = under_classes([layer.encoder for layer in layers], 3), torch.rand(5, 9)
+    network, v = under_classes([layer.encoder for layer in layers], 4, 3), torch.rand(5, 9)
     assert not network(v).any()
     assert torch.equal(network[:-1](v), layers[1].encoder(layers[0].encoder(v)))
 

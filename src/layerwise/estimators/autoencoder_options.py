@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from layerwise.errors import OptionError
 from layerwise.estimators.options import choice, flag, layer_sizes, number
+from layerwise.estimators.own_network import OwnLayers
 from layerwise.networks.initialisation import INITIALISATIONS
 from layerwise.networks.reconstruction import Reconstruction
 from layerwise.shapes import Scalar
@@ -20,7 +21,7 @@ from layerwise.training.gradient_descent import Corruption, GradientDescent, Pen
 from layerwise.training.stacking import Stacking
 from layerwise.units import Activation, activation_named
 
-__all__ = ["layers_from", "trainer_from"]
+__all__ = ["layers_from", "stack_from", "trainer_from"]
 
 _CORRUPTIONS = ("gaussian", "masking", "salt_and_pepper")
 
@@ -45,6 +46,21 @@ def layers_from(estimator: Any) -> Stacking:
         choice("initialisation", estimator.initialisation, *INITIALISATIONS),
         choice("loss", estimator.loss, "likelihood", "squared"),
     )
+
+
+def stack_from(estimator: Any) -> Stacking | OwnLayers:
+    """The layers that a stack's parameters ask for, to be learned one after the other.
+
+    Parameters
+    ----------
+    estimator : StackedAutoencoder or its like
+
+    Raises
+    ------
+    OptionError
+    """
+    layers = layers_from(estimator)
+    return layers if estimator.network is None else OwnLayers(estimator.network, layers.loss)
 
 
 def trainer_from(estimator: Any, trainer: GradientDescent, back: Reconstruction, sample: Tensor) -> GradientDescent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
@@ -15,8 +16,10 @@ from layerwise.errors import DataError
 from layerwise.estimators.conversion import checked_rows, stream_from
 from layerwise.estimators.fine_tuned_dbn import FineTunedDBN
 from layerwise.estimators.labels import accuracy, encode_classes
+from layerwise.estimators.options import Choice, Number, Seed, Sizes, Whole, number
 from layerwise.estimators.plain_networks import with_output
 from layerwise.estimators.unit_rows import checked_weights
+from layerwise.training.plan import Plan
 
 __all__ = ["DBNClassifier"]
 
@@ -58,6 +61,10 @@ class DBNClassifier(ClassifierMixin, FineTunedDBN):
         Of fine-tuning (AdamW, the rate falling linearly to 0).
     dropout : float, default=0.2
         Share of each hidden layer's units that is silenced in a step of fine-tuning.
+    input_dropout : float, default=0.0
+        Share of the columns, likewise.
+    label_smoothing : float, default=0.0
+        This share of each row's label is spread over all classes in fine-tuning.
     device : str, default="auto"
         Where to train: ``"cpu"``, ``"cuda"``, or the GPU where there is one. The fitted model is kept on the CPU.
     random_state : int, RandomState or None, default=None
@@ -112,6 +119,49 @@ class DBNClassifier(ClassifierMixin, FineTunedDBN):
     >>> net.sample(5, steps=10, random_state=0).shape
     (5, 64)
     """
+
+    def __init__(
+        self,
+        hidden: Sizes = (256, 256),
+        *,
+        visible: Choice = "auto",
+        method: Choice = "cd",
+        gibbs_steps: Whole = 1,
+        epochs: Whole = 20,
+        batch_size: Whole = 10,
+        learning_rate: Number = 0.1,
+        momentum: Number = 0.5,
+        weight_decay: Number = 0.0002,
+        fine_tune_epochs: Whole = 100,
+        fine_tune_learning_rate: Number = 0.01,
+        fine_tune_weight_decay: Number = 0.0,
+        dropout: Number = 0.2,
+        input_dropout: Number = 0.0,
+        label_smoothing: Number = 0.0,
+        device: Choice = "auto",
+        random_state: Seed = None,
+        verbose: Whole = 0,
+    ) -> None:
+        super().__init__(
+            hidden,
+            visible=visible,
+            method=method,
+            gibbs_steps=gibbs_steps,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            fine_tune_epochs=fine_tune_epochs,
+            fine_tune_learning_rate=fine_tune_learning_rate,
+            fine_tune_weight_decay=fine_tune_weight_decay,
+            dropout=dropout,
+            input_dropout=input_dropout,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.label_smoothing = label_smoothing
 
     def fit(self, X: object, y: object = None, sample_weight: object = None) -> DBNClassifier:
         """Learn the layers from all rows, then the classes from those that have a label.
@@ -216,6 +266,10 @@ class DBNClassifier(ClassifierMixin, FineTunedDBN):
             No row has a label, or rows and labels do not fit.
         """
         return accuracy(self.predict(X), y, sample_weight)
+
+    def _plan(self) -> Plan:
+        smoothing = number("label_smoothing", self.label_smoothing, least=0.0, below=1.0, remedy="0.1 is a usual one")
+        return replace(super()._plan(), label_smoothing=smoothing)
 
     def to_torch(self) -> nn.Sequential:
         """From rows of units, ``preparation_.prepare(X)``, to what :meth:`predict_proba` gives."""

@@ -55,6 +55,8 @@ class DBNRegressor(RegressorMixin, FineTunedDBN):
         Of fine-tuning (AdamW, the rate falling linearly to 0).
     dropout : float, default=0.2
         Share of each hidden layer's units that is silenced in a step of fine-tuning.
+    input_dropout : float, default=0.0
+        Share of the columns, likewise.
     device : str, default="auto"
         Where to train: ``"cpu"``, ``"cuda"``, or the GPU where there is one. The fitted model is kept on the CPU.
     random_state : int, RandomState or None, default=None

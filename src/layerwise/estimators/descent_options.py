@@ -10,6 +10,7 @@ import torch
 from layerwise.estimators.audience import Audience, audience_of
 from layerwise.estimators.conversion import training_device
 from layerwise.estimators.options import choice, flag, number, verbosity, whole_number
+from layerwise.networks import CrossEntropy
 from layerwise.training.gradient_descent import GradientDescent
 from layerwise.training.schedules import Cosine, Linear
 
@@ -23,7 +24,7 @@ class DescentOptions:
     Parameters
     ----------
     trainer : GradientDescent
-        With a learning rate that does not change, and a loss that is still to be set.
+        With a learning rate that does not change, and the loss of labels.
     schedule : {"linear", "constant", "cosine"}
     batch_size, epochs : int
     held_out : float
@@ -69,11 +70,15 @@ def descent_options(estimator: Any) -> DescentOptions:
     """
     fraction, stops = estimator.validation_fraction, flag("early_stopping", estimator.early_stopping)
     fraction = number("validation_fraction", fraction, above=0.0, below=1.0, remedy="start with 0.1")
+    # Those that are told no labels, or are shown corrupted rows, have no such parameters.
+    smoothing, of_inputs = (getattr(estimator, name, 0.0) for name in ("label_smoothing", "input_dropout"))
     trainer = GradientDescent(
+        CrossEntropy(number("label_smoothing", smoothing, least=0.0, below=1.0, remedy="0.1 is a usual one")),
         optimiser=estimator.optimiser,
         learning_rate=number("learning_rate", estimator.learning_rate, above=0.0, remedy="start with 0.001"),
         weight_decay=number("weight_decay", estimator.weight_decay, least=0.0, remedy="start with 0.0001"),
         dropout=number("dropout", estimator.dropout, least=0.0, below=1.0, remedy="start with 0"),
+        input_dropout=number("input_dropout", of_inputs, least=0.0, below=1.0, remedy="start with 0"),
         max_norm=_above_zero("max_norm", estimator.max_norm),
         clip_norm=_above_zero("clip_norm", estimator.clip_norm),
         averaging=number("averaging", estimator.averaging, least=0.0, below=1.0, remedy="start with 0.999"),

@@ -88,6 +88,7 @@ class FineTunedDBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         fine_tune_learning_rate: Number = 0.01,
         fine_tune_weight_decay: Number = 0.0,
         dropout: Number = 0.2,
+        input_dropout: Number = 0.0,
         device: Choice = "auto",
         random_state: Seed = None,
         verbose: Whole = 0,
@@ -105,6 +106,7 @@ class FineTunedDBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         self.fine_tune_learning_rate = fine_tune_learning_rate
         self.fine_tune_weight_decay = fine_tune_weight_decay
         self.dropout = dropout
+        self.input_dropout = input_dropout
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -212,6 +214,7 @@ class FineTunedDBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
                 "fine_tune_weight_decay", self.fine_tune_weight_decay, least=0.0, remedy=_start_with(0)
             ),
             dropout=number("dropout", self.dropout, least=0.0, below=1.0, remedy=_start_with(0)),
+            input_dropout=number("input_dropout", self.input_dropout, least=0.0, below=1.0, remedy=_start_with(0)),
         )
 
     def _carried(

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from layerwise.errors import DataError, OptionError
-from layerwise.networks import Autoencoder
+from layerwise.networks import Autoencoder, layers_of
+from layerwise.networks.reconstruction import Reconstruction
+from layerwise.randomness import RandomStream
+from layerwise.training.stacking import Learn, code_kind, layer_by_layer
+from layerwise.units import UnitKind
 
-__all__ = ["code_size", "own_autoencoder", "own_stack"]
+__all__ = ["OwnLayers", "code_size", "own_autoencoder", "own_stack"]
 
 
 def own_autoencoder(network: object, columns: int) -> Autoencoder:
@@ -49,6 +55,50 @@ def own_autoencoder(network: object, columns: int) -> Autoencoder:
         rule = f"the decoder must give rows of {columns} values, one for each unit of the columns"
         raise OptionError("network", f"rows of shape {tuple(row.shape)[1:]}", rule)
     return own
+
+
+@dataclass(frozen=True)
+class OwnLayers:
+    """Layers of one's own for a stack, each an encoder and a decoder.
+
+    Parameters
+    ----------
+    network : sequence of pairs, each as :func:`own_autoencoder` takes it
+        From the rows upwards.
+    loss : {"likelihood", "squared"}
+        See :class:`~layerwise.networks.reconstruction.Reconstruction`.
+    """
+
+    network: object
+    loss: str
+
+    def layer_by_layer(self, visible: UnitKind, learn: Learn, random: RandomStream) -> list[Autoencoder]:
+        """Learn copies of the layers; see :meth:`layerwise.training.stacking.Stacking.layer_by_layer`.
+
+        Raises
+        ------
+        OptionError
+            They are no such pairs, or one does not take what the one below gives.
+        """
+        several = isinstance(self.network, nn.Sequential | tuple | list)
+        pairs = list(cast("list[object]", self.network)) if several else []
+        if not pairs:
+            remedy = "give [(encoder, decoder), (encoder, decoder)], all torch.nn.Sequential"
+            raise OptionError("network", type(self.network).__name__, "must hold a pair for each layer", remedy)
+        kinds, layers = [visible], list[Autoencoder]()
+        for number, pair in enumerate(pairs, 1):  # all of them before work starts
+            try:
+                layers.append(own_autoencoder(pair, kinds[-1].size))
+            except OptionError as problem:
+                what = f"network, layer {number}"
+                raise OptionError(what, problem.received, problem.rule, problem.remedy) from problem
+            encoder = layers[-1].encoder
+            kinds.append(code_kind(layers_of(encoder)[-1].activation, code_size(encoder, kinds[-1].size)))
+
+        def fresh(below: Sequence[Autoencoder], own: RandomStream) -> tuple[Autoencoder, Reconstruction]:
+            return layers[len(below)], Reconstruction.of(kinds[len(below)], self.loss)
+
+        return layer_by_layer(len(pairs), fresh, learn, random)
 
 
 def own_stack(network: object, columns: int, outputs: int, dtype: torch.dtype) -> nn.Sequential:

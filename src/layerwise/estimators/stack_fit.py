@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from layerwise.estimators.autoencoder_fit import learn_autoencoder
-from layerwise.estimators.autoencoder_options import layers_from
+from layerwise.estimators.autoencoder_options import stack_from
 from layerwise.estimators.contrastive_fit import MEASURED, Lesson
 from layerwise.estimators.descent_fit import LearnedNetwork, learn_network
 from layerwise.estimators.descent_options import DescentOptions
+from layerwise.estimators.own_network import code_size
 from layerwise.networks import Autoencoder, CrossEntropy, Network
 from layerwise.networks.reconstruction import Reconstruction
 from layerwise.randomness import RandomStream
@@ -62,8 +63,9 @@ def learn_layers(
     def learn(fresh: Autoencoder, back: Reconstruction, below: Sequence[Autoencoder], own: RandomStream) -> Autoencoder:
         title, up = _title(below), upwards(below, options.device)
         here, apart = replace(lesson, upwards=up), None if unseen is None else replace(unseen, upwards=up)
-        with torch.no_grad():
-            back.start_from(fresh, here.moments(options.device)[0])
+        if asked.network is None:  # one's own layers start where they are
+            with torch.no_grad():
+                back.start_from(fresh, here.moments(options.device)[0])
 
         def keep_good(good: LearnedNetwork) -> None:
             curves[title] = good.curve
@@ -75,7 +77,7 @@ def learn_layers(
         assert isinstance(learned.network, Autoencoder)
         return learned.network
 
-    return layers_from(asked).layer_by_layer(visible, learn, random)
+    return stack_from(asked).layer_by_layer(visible, learn, random)
 
 
 def learn_layers_under_classes(
@@ -107,14 +109,16 @@ def learn_layers_under_classes(
     def learn(fresh: Autoencoder, back: Reconstruction, below: Sequence[Autoencoder], own: RandomStream) -> Autoencoder:
         title, up = _title(below), upwards(below, options.device)
         here, apart = replace(lesson, upwards=up), None if unseen is None else replace(unseen, upwards=up)
-        network, name = under_classes([fresh.encoder], lesson.classes), f"{type(asked).__name__}, {title}"
+        size, name = code_size(fresh.encoder, back.kind.size), f"{type(asked).__name__}, {title}"
+        network = under_classes([fresh.encoder], size, lesson.classes)
         learned = learn_under_classes(network, here, apart, options, own, name, lambda good: None)
         curves[title] = learned.curve
         # With a running mean of the parameters what was learned is not the network that was trained.
-        fresh.encoder[0].load_state_dict(learned.network[0].state_dict())
+        found = learned.network[:-1].state_dict().values()
+        fresh.encoder.load_state_dict(dict(zip(fresh.encoder.state_dict(), found, strict=True)))
         return fresh
 
-    return layers_from(asked).layer_by_layer(visible, learn, random)
+    return stack_from(asked).layer_by_layer(visible, learn, random)
 
 
 def learn_under_classes(
@@ -152,7 +156,7 @@ def learn_under_classes(
     held_out = None if unseen is None else _some(_labelled(unseen), random.child("unseen"), device)
     return learn_network(
         network,
-        replace(options.trainer, loss=CrossEntropy(), aim="labels"),
+        replace(options.trainer, aim="labels"),
         stream if lesson.upwards is None else stream.map(lesson.upwards),
         options,
         random,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 from layerwise import networks
 from layerwise.estimators.autoencoder_fit import learn_autoencoder
-from layerwise.estimators.autoencoder_options import layers_from
+from layerwise.estimators.autoencoder_options import stack_from
 from layerwise.estimators.coding import fit_coding
 from layerwise.estimators.contrastive_fit import Lesson
 from layerwise.estimators.conversion import stream_from
@@ -48,6 +49,11 @@ class StackedAutoencoder(ReconstructingEstimator):
         Whether decoders use their encoders' weights the other way round.
     initialisation : str, default="he_uniform"
         How weights are drawn; see :func:`layerwise.networks.initialise`.
+    network : sequence of pairs of torch.nn.Sequential, optional
+        Layers of your own, with normalisation or any other module, from the data upwards: an encoder and a decoder
+        each, as :class:`Autoencoder` takes them. A layer reads the code of the one below, and its decoder gives that
+        back. Copies are trained from the weights they have; ``hidden``, ``activation``, ``code_activation``, ``tied``
+        and ``initialisation`` are not used.
     loss : {"likelihood", "squared"}, default="likelihood"
         As :class:`Autoencoder` has it. Codes of sigmoid units are Bernoulli columns to the layer above, of tanh units
         spin columns, others Gaussian ones.
@@ -139,6 +145,7 @@ class StackedAutoencoder(ReconstructingEstimator):
         code_activation: Choice | Activation | None = None,
         tied: Flag = False,
         initialisation: Choice = "he_uniform",
+        network: Any = None,
         loss: Choice = "likelihood",
         corruption: Choice | None = "masking",
         corruption_amount: Number = 0.25,
@@ -171,6 +178,7 @@ class StackedAutoencoder(ReconstructingEstimator):
         self.code_activation = code_activation
         self.tied = tied
         self.initialisation = initialisation
+        self.network = network
         self.loss = loss
         self.corruption = corruption
         self.corruption_amount = corruption_amount
@@ -242,7 +250,7 @@ class StackedAutoencoder(ReconstructingEstimator):
         return self
 
     def _options(self) -> tuple[DescentOptions, DescentOptions]:
-        layers_from(self)
+        stack_from(self)
         options = descent_options(self)
         return options, fine_tuning(self, options, least=0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy.typing as npt
 import torch
@@ -13,7 +13,7 @@ from sklearn.utils import validation
 from torch import Tensor, nn
 
 from layerwise import networks
-from layerwise.estimators.autoencoder_options import layers_from
+from layerwise.estimators.autoencoder_options import stack_from
 from layerwise.estimators.class_fit import divided_by_class
 from layerwise.estimators.code_estimator import FeatureEstimator, Floats
 from layerwise.estimators.coding import as_precision, fit_coding
@@ -23,6 +23,7 @@ from layerwise.estimators.descent_fit import LearnedNetwork
 from layerwise.estimators.descent_options import DescentOptions, descent_options, fine_tuning
 from layerwise.estimators.labels import accuracy, encode_classes
 from layerwise.estimators.options import Choice, Flag, Number, Seed, Sizes, Visible, Whole, choice
+from layerwise.estimators.own_network import code_size
 from layerwise.estimators.plain_networks import with_output
 from layerwise.estimators.stack_fit import Curves, learn_layers, learn_layers_under_classes, learn_under_classes
 from layerwise.estimators.unit_rows import checked_weights
@@ -57,6 +58,11 @@ class StackedAutoencoderClassifier(ClassifierMixin, FeatureEstimator):
         Whether decoders use their encoders' weights the other way round.
     initialisation : str, default="he_uniform"
         How weights are drawn; see :func:`layerwise.networks.initialise`.
+    network : sequence of pairs of torch.nn.Sequential, optional
+        Layers of your own, with normalisation or any other module, from the data upwards: an encoder and a decoder
+        each, as :class:`Autoencoder` takes them. A layer reads the code of the one below, and its decoder gives that
+        back. Copies are trained from the weights they have; ``hidden``, ``activation``, ``tied`` and
+        ``initialisation`` are not used.
     loss : {"likelihood", "squared"}, default="likelihood"
         As :class:`Autoencoder` has it. Codes of sigmoid units are Bernoulli columns to the layer above, of tanh units
         spin columns, others Gaussian ones.
@@ -85,6 +91,10 @@ class StackedAutoencoderClassifier(ClassifierMixin, FeatureEstimator):
         Of fine-tuning's first step.
     dropout : float, default=0.2
         Share of each hidden layer's units that is silenced in a step of fine-tuning.
+    input_dropout : float, default=0.0
+        Share of the units of a row, likewise.
+    label_smoothing : float, default=0.0
+        This share of each row's label is spread over all classes, wherever labels are learned from.
     early_stopping : bool, default=False
         Whether labelled rows are held out, of every class the same share, and each part of training stops when it gets
         no better on them.
@@ -155,6 +165,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, FeatureEstimator):
         activation: Choice | Activation = "relu",
         tied: Flag = False,
         initialisation: Choice = "he_uniform",
+        network: Any = None,
         loss: Choice = "likelihood",
         corruption: Choice | None = "masking",
         corruption_amount: Number = 0.25,
@@ -173,6 +184,8 @@ class StackedAutoencoderClassifier(ClassifierMixin, FeatureEstimator):
         fine_tune_epochs: Whole = 50,
         fine_tune_learning_rate: Number = 0.003,
         dropout: Number = 0.2,
+        input_dropout: Number = 0.0,
+        label_smoothing: Number = 0.0,
         early_stopping: Flag = False,
         validation_fraction: Number = 0.1,
         n_iter_no_change: Whole = 5,
@@ -187,6 +200,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, FeatureEstimator):
         self.activation = activation
         self.tied = tied
         self.initialisation = initialisation
+        self.network = network
         self.loss = loss
         self.corruption = corruption
         self.corruption_amount = corruption_amount
@@ -205,6 +219,8 @@ class StackedAutoencoderClassifier(ClassifierMixin, FeatureEstimator):
         self.fine_tune_epochs = fine_tune_epochs
         self.fine_tune_learning_rate = fine_tune_learning_rate
         self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.label_smoothing = label_smoothing
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -253,7 +269,8 @@ class StackedAutoencoderClassifier(ClassifierMixin, FeatureEstimator):
             if options.held_out:
                 lesson, unseen = divided_by_class(lesson, options.held_out, random)
             encoders = self._layers(coding.layer(), lesson, unseen, options, random)
-            network, own = under_classes(encoders, len(self.classes_)), random.child("fine-tuning")
+            size, own = code_size(nn.Sequential(*encoders), self.preparation_.n_units), random.child("fine-tuning")
+            network = under_classes(encoders, size, len(self.classes_))
             keep = self._keep
             keep(learn_under_classes(network, lesson, unseen, tuning, own, f"{name}, fine-tuning", keep))
         return self
@@ -322,17 +339,17 @@ class StackedAutoencoderClassifier(ClassifierMixin, FeatureEstimator):
 
     @property
     def _n_features_out(self) -> int:
-        return self.network_.layers[-2].dense.out_features  # type: ignore[union-attr]
+        return cast(networks.Dense, self.network_[-1]).in_features
 
     def _upwards(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
         return as_precision(self.network_, dtype)[:-1]
 
     def _options(self) -> tuple[DescentOptions, DescentOptions]:
-        layers_from(self)
+        stack_from(self)
         choice("pretraining", self.pretraining, "autoencoder", "supervised", "none")
         options = descent_options(self)
         # Layers as autoencoders have corrupted rows instead.
-        layerwise = replace(options, trainer=replace(options.trainer, dropout=0.0))
+        layerwise = replace(options, trainer=replace(options.trainer, dropout=0.0, input_dropout=0.0))
         # Without fine-tuning there would be no classifier.
         return layerwise, fine_tuning(self, options, least=1)
 

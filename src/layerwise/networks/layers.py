@@ -16,7 +16,7 @@ from layerwise.networks.dense import Dense
 from layerwise.units import Activation, activation_of
 from layerwise.units.activations import identity
 
-__all__ = ["Layer", "LayerValues", "all_modules", "layer_values", "layers_of", "scores"]
+__all__ = ["Layer", "LayerValues", "all_modules", "children_of", "layer_values", "layers_of", "scores"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,11 @@ def layers_of(network: nn.Sequential) -> tuple[Layer, ...]:
 def all_modules(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """``named_modules`` with a module in every place where it stands."""
     return cast("Iterator[tuple[str, nn.Module]]", network.named_modules(remove_duplicate=False))
+
+
+def children_of(sequential: nn.Sequential) -> Iterator[tuple[str, nn.Module]]:
+    """Names and modules; ``named_children`` would leave out a module that stands in a second place."""
+    return ((name, module) for name, module in all_modules(sequential) if name and "." not in name)
 
 
 def _leaves(network: nn.Sequential) -> Iterator[tuple[str, nn.Module]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import cast
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from layerwise.errors import OptionError
 from layerwise.networks.dense import Dense, is_size
 from layerwise.networks.initialisation import initialise
-from layerwise.networks.layers import Layer, LayerValues, all_modules, layer_values, layers_of
+from layerwise.networks.layers import Layer, LayerValues, children_of, layer_values, layers_of
 from layerwise.randomness import RandomStream
 from layerwise.units import Activation, activation_named, module_of
 from layerwise.units.activations import identity
@@ -133,7 +133,7 @@ class Network(nn.Sequential):
         OptionError
             A layer takes another number of values than the one before it gives.
         """
-        return cls(OrderedDict(_children(sequential)))
+        return cls(OrderedDict(children_of(sequential)))
 
     def to_sequential(self) -> nn.Sequential:
         """A plain network of torch's own modules, which shares the parameters; its ``state_dict`` is the same."""
@@ -232,14 +232,9 @@ def _shift(dense: nn.Linear | Dense) -> Tensor:
     return dense.weight.new_zeros(dense.out_features, dtype=torch.float64) if bias is None else bias.double()
 
 
-def _children(sequential: nn.Sequential) -> Iterator[tuple[str, nn.Module]]:
-    """Names and modules; ``named_children`` would leave out a module that stands in a second place."""
-    return ((name, module) for name, module in all_modules(sequential) if name and "." not in name)
-
-
 def _plain(sequential: nn.Sequential) -> nn.Sequential:
     modules: OrderedDict[str, nn.Module] = OrderedDict()
-    for name, module in _children(sequential):
+    for name, module in children_of(sequential):
         if isinstance(module, Dense):
             modules[name] = module.to_linear()
             if module.activation != identity():

@@ -11,6 +11,7 @@ from torch import nn
 from layerwise.energy.belief_net import BeliefNet
 from layerwise.energy.rbm import RBM
 from layerwise.errors import OptionError
+from layerwise.networks.losses import CrossEntropy
 from layerwise.randomness import RandomStream
 from layerwise.training.contrastive import ContrastiveLearning
 from layerwise.training.course_observer import Stage
@@ -19,6 +20,7 @@ from layerwise.training.gradient_descent import GradientDescent
 from layerwise.training.layer_task import LayerTask
 from layerwise.training.lessons import Lessons
 from layerwise.training.pretraining import GreedyPretraining
+from layerwise.training.ranges import share
 from layerwise.training.schedules import Linear
 from layerwise.training.task import Task
 from layerwise.training.unrolling import random_stack, unroll
@@ -46,7 +48,7 @@ class Plan:
         Of contrastive learning.
     fine_tune_epochs : int
         Passes over the labelled rows; 0 leaves fine-tuning out.
-    fine_tune_learning_rate, fine_tune_weight_decay, dropout : float
+    fine_tune_learning_rate, fine_tune_weight_decay, dropout, input_dropout, label_smoothing : float
         Of fine-tuning.
     twin : bool
         Whether the same network is also trained from random weights, with the same fine-tuning, for comparison.
@@ -69,6 +71,8 @@ class Plan:
     fine_tune_learning_rate: float = 0.001
     fine_tune_weight_decay: float = 0.0
     dropout: float = 0.5
+    input_dropout: float = 0.0
+    label_smoothing: float = 0.0
     twin: bool = False
 
     def __post_init__(self) -> None:
@@ -77,6 +81,7 @@ class Plan:
                 raise OptionError(name, getattr(self, name), "must be at least 0")
         if self.batch_size < 1:
             raise OptionError("batch_size", self.batch_size, "must be at least 1", "give a size such as 100")
+        share("label_smoothing", self.label_smoothing)
         # Their rules are checked before any work, under the names that they have here.
         again = {"learning_rate": "fine_tune_learning_rate", "weight_decay": "fine_tune_weight_decay"}
         for make, names in ((self.pretraining, {"steps": "gibbs_steps"}), (lambda: self.fine_tuning(steps=1), again)):
@@ -96,10 +101,12 @@ class Plan:
     def fine_tuning(self, steps: int) -> GradientDescent:
         """How the unrolled network is trained: AdamW with a learning rate that reaches zero after so many steps."""
         return GradientDescent(
+            CrossEntropy(self.label_smoothing),
             learning_rate=self.fine_tune_learning_rate,
             schedule=Linear(steps),
             weight_decay=self.fine_tune_weight_decay,
             dropout=self.dropout,
+            input_dropout=self.input_dropout,
         )
 
     def stages(self, lessons: Lessons) -> list[Stage]:

@@ -21,16 +21,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from layerwise.networks import Autoencoder, Dense, Network, layers_of
+from layerwise.networks import Autoencoder, Dense, Network
+from layerwise.networks.layers import children_of
 from layerwise.networks.reconstruction import Reconstruction
 from layerwise.randomness import RandomStream
 from layerwise.units import Activation, BernoulliUnits, GaussianUnits, SpinUnits, UnitKind
 
-__all__ = ["Learn", "Stacking", "code_kind", "stacked", "under_classes", "upwards"]
+__all__ = ["Fresh", "Learn", "Stacking", "code_kind", "layer_by_layer", "stacked", "under_classes", "upwards"]
 
 Upwards = Callable[[Tensor], Tensor]
 Learn = Callable[[Autoencoder, Reconstruction, Sequence[Autoencoder], RandomStream], Autoencoder]
 """From a fresh layer, how its input comes back, the layers below it and its stream to the layer as it was learned."""
+Fresh = Callable[[Sequence[Autoencoder], RandomStream], tuple[Autoencoder, Reconstruction]]
+"""From the layers below and a stream to a layer with its first weights, and how its input comes back."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +97,11 @@ class Stacking:
         list of Autoencoder
             Of one hidden layer each.
         """
-        layers: list[Autoencoder] = []
-        for number in range(1, len(self.sizes) + 1):
-            own = random.child(f"layer {number}")
-            fresh, back = self.layer(number, visible, own.child("weights"))
-            layers.append(learn(fresh, back, layers, own))
-        return layers
+
+        def fresh(below: Sequence[Autoencoder], own: RandomStream) -> tuple[Autoencoder, Reconstruction]:
+            return self.layer(len(below) + 1, visible, own)
+
+        return layer_by_layer(len(self.sizes), fresh, learn, random)
 
     def layer(self, number: int, visible: UnitKind, random: RandomStream) -> tuple[Autoencoder, Reconstruction]:
         """A layer with random weights, as an autoencoder by itself, and how its input comes back.
@@ -120,6 +122,25 @@ class Stacking:
     def _activation(self, number: int) -> Activation:
         last = number == len(self.sizes)
         return self.code if last and self.code is not None else self.activation
+
+
+def layer_by_layer(depth: int, fresh: Fresh, learn: Learn, random: RandomStream) -> list[Autoencoder]:
+    """Learn layers, each from what those below it make of the rows.
+
+    Parameters
+    ----------
+    depth : int
+        How many.
+    fresh, learn : callable
+        Make, and train, one layer.
+    random : RandomStream
+        Its children are the layers'.
+    """
+    layers: list[Autoencoder] = []
+    for number in range(1, depth + 1):
+        own = random.child(f"layer {number}")
+        layers.append(learn(*fresh(layers, own.child("weights")), layers, own))
+    return layers
 
 
 def code_kind(activation: Activation, size: int) -> UnitKind:
@@ -155,7 +176,7 @@ def stacked(layers: Sequence[Autoencoder]) -> Autoencoder:
     Parameters
     ----------
     layers : sequence of Autoencoder
-        Of one hidden layer each, from the rows upwards.
+        From the rows upwards.
 
     Examples
     --------
@@ -170,34 +191,31 @@ def stacked(layers: Sequence[Autoencoder]) -> Autoencoder:
       (output): Dense(4 → 2, sigmoid())
     )
     """
-    encoder, decoder = (Network(_named(parts)) for parts in _directions(layers))
-    return Autoencoder(encoder, decoder)
+    names = [*(f"hidden{number}" for number in range(1, len(layers))), "output"]
+    encoder = _named(names, [layer.encoder for layer in layers])
+    decoder = _named(names, [layer.decoder for layer in reversed(layers)])
+    return Autoencoder(Network(encoder), Network(decoder))
 
 
-def under_classes(encoders: Sequence[nn.Sequential], classes: int) -> Network:
+def under_classes(encoders: Sequence[nn.Sequential], size: int, classes: int) -> Network:
     """A classifier: encoders, whose modules it shares, one after the other under a layer of class scores that is zero.
 
     Parameters
     ----------
     encoders : sequence of torch.nn.Sequential
-        Of dense layers, from the rows upwards.
+        From the rows upwards.
+    size : int
+        Of the last one's code.
     classes : int
     """
-    dense = [layer.dense for encoder in encoders for layer in layers_of(encoder)]
-    hidden = OrderedDict((f"hidden{number}", layer) for number, layer in enumerate(dense, 1) if layer is not None)
-    last = next(reversed(hidden.values()))
-    return Network(OrderedDict[str, nn.Module](hidden | {"output": Dense(last.out_features, classes)}))
+    hidden = _named([f"hidden{number}" for number in range(1, len(encoders) + 1)], encoders)
+    return Network(OrderedDict[str, nn.Module](hidden | {"output": Dense(size, classes)}))
 
 
-def _directions(layers: Sequence[Autoencoder]) -> tuple[list[nn.Sequential], list[nn.Sequential]]:
-    return [layer.encoder for layer in layers], [layer.decoder for layer in reversed(layers)]
-
-
-def _named(parts: Sequence[nn.Sequential]) -> OrderedDict[str, nn.Module]:
-    """The modules of one network after another, each under the number of its own."""
+def _named(names: Sequence[str], parts: Sequence[nn.Sequential]) -> OrderedDict[str, nn.Module]:
+    """The modules of one network after another: what its own calls output has its name, others stand behind it."""
     modules: OrderedDict[str, nn.Module] = OrderedDict()
-    for number, part in enumerate(parts, 1):
-        layer = "output" if number == len(parts) else f"hidden{number}"
-        for name, module in part.named_children():
-            modules[name.replace("output", layer)] = module
+    for layer, part in zip(names, parts, strict=True):
+        for name, module in children_of(part):
+            modules[name.replace("output", layer, 1) if name.startswith("output") else f"{layer}_{name}"] = module
     return modules
