@@ -18,6 +18,7 @@ from layerwise.plots import (
     HeatMapDisplay,
     LearningCurvesDisplay,
     MarginalDisplay,
+    PredictionsDisplay,
     ReconstructionsDisplay,
     SamplesDisplay,
 )
@@ -38,6 +39,9 @@ DISPLAYS = [
     LearningCurvesDisplay({"nothing": ([1], [float("nan")])}, "gap"),
     AutocorrelationDisplay([1.0, 0.5, -0.2], 1.5),
     AutocorrelationDisplay([1.0], float("inf")),
+    PredictionsDisplay(RANDOM.normal(size=20), RANDOM.normal(size=20), HOSTILE),
+    PredictionsDisplay(np.array([2.0]), np.array([2.0])),
+    PredictionsDisplay(np.array([1.0, 2.0]), np.array([np.nan, 1.0])),
     MarginalDisplay([HOSTILE, "b"], [0.25, 0.75], [0.0, 1.0]),
     MarginalDisplay([0.0, 1.0, 2.0], [0.25, 0.75], [0.0, 0.0]),
     CodesDisplay(RANDOM.normal(size=(20, 2)), np.arange(20) % 4 - 1, ["a", HOSTILE, "c"]),

@@ -21,6 +21,7 @@ from layerwise.plots import (
     FiltersDisplay,
     GradientFlowDisplay,
     LearningCurvesDisplay,
+    PredictionsDisplay,
     ReconstructionsDisplay,
     SamplesDisplay,
 )
@@ -50,6 +51,7 @@ DISPLAYS: dict[Any, tuple[dict[str, Any], set[str]]] = {
         {kind for kind in KINDS if "RBM" in kind or "DBN" in kind or "oder" in kind},
     ),
     CodesDisplay: ({"X": X, "y": Y}, {kind for kind in KINDS if "RBM" in kind or "DBN" in kind or "oder" in kind}),
+    PredictionsDisplay: ({"X": X, "y": Y}, {"MLPRegressor", "DBNRegressor"}),
     LearningCurvesDisplay: ({}, {kind for kind in KINDS if kind != "BernoulliRBM"}),
     GradientFlowDisplay: ({}, {kind for kind in KINDS if kind.startswith("MLP") or "oder" in kind}),
 }
@@ -210,6 +212,15 @@ def test_the_flow_is_what_was_watched(measure: str) -> None:
     low, high = display.ax_.get_ylim()
     assert low <= expected.min()
     assert high >= expected.max()
+
+
+def test_predictions_are_the_estimators_beside_the_true_numbers() -> None:
+    display = PredictionsDisplay.from_estimator(fitted("MLPRegressor"), X, Y, name="price")
+    assert np.array_equal(display.predicted, fitted("MLPRegressor").predict(X))
+    points = np.asarray(display.ax_.collections[0].get_offsets())
+    assert points == pytest.approx(np.stack([display.true, display.predicted], 1))
+    with pytest.raises(DataError, match="must be one number for each row"):
+        PredictionsDisplay.from_estimator(fitted("MLPRegressor"), X, Y[:3])
 
 
 def test_the_flow_of_a_stage_is_that_stages() -> None:

@@ -46,7 +46,8 @@ def evaluate(
     folder = RunFolder.open(run)
     model = Model.load(folder.model_path)
     rows, what = rows_asked_about(folder, model, data, target)
-    say(f"{what}: {len(rows):,} rows, {rows.n_labelled:,} of them labelled")
+    told = "labelled" if rows.targets is None else "with a target"
+    say(f"{what}: {len(rows):,} rows, {rows.n_labelled:,} of them {told}")
     with enough_memory({"DATA": what}, "give fewer rows"):
         if isinstance(model, EnergyModel):
             console().print(energy_table(model.sizes, model.measure(rows)))
@@ -57,6 +58,8 @@ def evaluate(
     elif not model.classifies:
         if isinstance(model, EnergyModel):
             say("no accuracy: the run learned its layers without labels")
+        elif isinstance(model, NetworkModel) and model.regresses and not rows.n_labelled:
+            say("no error: the rows have no targets")
     elif not rows.n_labelled:
         say("no accuracy: the rows have no labels")
     else:

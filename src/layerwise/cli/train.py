@@ -24,6 +24,7 @@ def train(
     model: options.Model = None,
     hidden: options.Hidden = None,
     visible: options.Visible = None,
+    predicts: options.Predicts = None,
     activation: options.Activation = None,
     tied: options.Tied = None,
     epochs: options.Epochs = None,
@@ -52,6 +53,7 @@ def train(
 
     perceptron: threshold neurons that learn from their mistakes, beside the most that there can be; and whether the
     classes can be separated at all. mlp: hidden layers under class scores. Both are compared with logistic regression.
+    Where a table's target is a column of numbers, mlp predicts them, and is compared with linear regression.
 
     autoencoder: all rows are given back through a code, and test rows come back better or worse than from principal
     components. stacked-autoencoder: the same, layer by layer first, beside the network without that pretraining.
@@ -73,6 +75,7 @@ def train(
 
     - layerwise train mnist --labels 1000 --hidden 500,500,2000 --repeats 5
     - layerwise train iris.csv --target species --model mlp
+    - layerwise train houses.csv --target price --model mlp --predicts numbers
     - layerwise train digits --model autoencoder --hidden 128,8
     - layerwise train patients.csv --model rbm --hidden 100
     - layerwise train digits --model class-rbm --labels 100 --unlabelled 0.01
@@ -91,6 +94,7 @@ def train(
             "model": _name(model),
             "hidden": None if hidden is None else _sizes(hidden),
             "visible": _name(visible),
+            "predicts": _name(predicts),
             "activation": _name(activation),
             "tied": tied,
             "epochs": epochs,
@@ -117,7 +121,7 @@ def train(
         learning, monitored = division.learning, division.monitored
         parts = [
             f"{len(learning):,} rows of {_columns(division)} to learn from",
-            f"{learning.n_labelled:,} of them labelled",
+            f"{learning.n_labelled:,} of them {'labelled' if learning.targets is None else 'with a target'}",
             f"{len(monitored) if monitored is not None else 0:,} only watched",
             f"{len(division.test):,} for the test",
         ]

@@ -32,6 +32,8 @@ __all__ = [
     "Model",
     "ModelName",
     "Out",
+    "Predicts",
+    "PredictsName",
     "Repeats",
     "Rule",
     "RuleName",
@@ -91,6 +93,13 @@ class RuleName(StrEnum):
     delta = "delta"
 
 
+class PredictsName(StrEnum):
+    """What a multilayer perceptron answers with."""
+
+    classes = "classes"
+    numbers = "numbers"
+
+
 class ActivationName(StrEnum):
     """What the hidden units of a network make of their input; a recipe knows more of them."""
 
@@ -142,7 +151,11 @@ Labels = Annotated[
 ]
 Target = Annotated[
     str | None,
-    typer.Option(metavar="COLUMN", rich_help_panel=_DATA, help="Column of a table that holds the labels."),
+    typer.Option(
+        metavar="COLUMN",
+        rich_help_panel=_DATA,
+        help="Column of a table that holds the labels, or the numbers to predict.",
+    ),
 ]
 Model = Annotated[
     ModelName | None,
@@ -172,6 +185,15 @@ Visible = Annotated[
         help="Units that meet the data: bernoulli for pictures and rows within 0 and 1, gaussian for others. All but "
         "dbn also take spin, rectified, categorical (codes, letters) and mixed: a table column by column, of numbers "
         "and texts, whose cells a machine alone may miss.",
+    ),
+]
+Predicts = Annotated[
+    PredictsName | None,
+    typer.Option(
+        show_default="what the target column holds",
+        rich_help_panel=_NETWORK,
+        help="Of mlp: whether rows are sorted into classes, or the numbers in a table's target column are predicted. "
+        "Numbers that are whole, all of them, are taken for classes unless numbers are asked for.",
     ),
 ]
 Activation = Annotated[

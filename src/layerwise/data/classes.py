@@ -161,6 +161,10 @@ def _whole(values: npt.NDArray[Any], what: str) -> npt.NDArray[np.int64]:
     whole[whole] = values[whole] == np.floor(values[whole])
     if not whole.all():
         row = int(np.argmin(whole))
-        remedy = "mark a row without label with -1" if np.isnan(values[row]) else "layerwise sorts rows into classes"
+        remedy = (
+            "mark a row without label with -1"
+            if np.isnan(values[row])
+            else "numbers of a table are predicted by --model mlp"
+        )
         raise DataError(f"{what}, row {row}", float(values[row]), _ACCEPTED, remedy)
     return values.astype(np.int64)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from layerwise.data.preparation import Preparation
 from layerwise.data.reading import reading, stem
 from layerwise.data.rows import Dataset, Rows
 from layerwise.data.tables import check_header
+from layerwise.data.target import TargetHolds, read_target
 from layerwise.errors import DataError, OptionError
 
 __all__ = ["TABLES", "TableDataset", "code_of", "load_columns", "read_table", "unit_scale"]
@@ -47,7 +48,7 @@ def code_of(dataset: Dataset) -> TablePreparation | None:
     return dataset.code if isinstance(dataset, TableDataset) else None
 
 
-def load_columns(path: Path, target: str | None = None) -> TableDataset:
+def load_columns(path: Path, target: str | None = None, target_holds: TargetHolds = "classes") -> TableDataset:
     """Read a table column by column; see :class:`~layerwise.data.TablePreparation` for what a column becomes.
 
     Parameters
@@ -55,6 +56,8 @@ def load_columns(path: Path, target: str | None = None) -> TableDataset:
     path : Path
     target : str, optional
         Column of the labels, which is none of the rows' columns.
+    target_holds : {"classes", "numbers", "either"}
+        See :func:`~layerwise.data.target.read_target`.
 
     Raises
     ------
@@ -64,14 +67,16 @@ def load_columns(path: Path, target: str | None = None) -> TableDataset:
         Where there is no column ``target``.
     """
     table = read_table(path)
-    labels = None
+    labels, targets = None, None
     if target is not None:
-        labels, table = _labels(table, target, path)
+        entries, table = _target(table, target, path)
+        labels, targets = read_target(entries, target_holds, f"{path.name}, column {target!r}")
     if not table.num_columns or not table.num_rows:
         received = f"{table.num_rows} rows, {table.num_columns} columns beside the target"
         raise DataError(path.name, received, "must hold at least one row and one column beside the target")
     code = TablePreparation.fit(table, what=path.name)
-    return TableDataset(stem(path), code.rows(table, labels, what=path.name), None, str(path), code)
+    rows = replace(code.rows(table, labels, what=path.name), targets=targets)
+    return TableDataset(stem(path), rows, None, str(path), code)
 
 
 def read_table(path: Path) -> Any:
@@ -128,7 +133,7 @@ def unit_scale(rows: Rows, code: TablePreparation) -> Preparation:
     return Preparation("gaussian", torch.from_numpy(shift), torch.from_numpy(scale))
 
 
-def _labels(table: Any, target: str, path: Path) -> tuple[list[Any], Any]:
+def _target(table: Any, target: str, path: Path) -> tuple[list[Any], Any]:
     names = [str(name) for name in table.column_names]
     if target not in names:
         close = difflib.get_close_matches(target, names, n=1)

@@ -46,7 +46,7 @@ def split(rows: Rows, fraction: float, random: RandomStream) -> tuple[Rows, Rows
     """
     if not 0 < fraction < 1:
         raise OptionError("fraction", fraction, "must be between 0 and 1", "give a share such as 0.2")
-    strata = np.full(len(rows), UNLABELLED, dtype=np.int64) if rows.labels is None else rows.labels
+    strata = rows.strata
     codes, counts = np.unique(strata, return_counts=True)
     # A class keeps a row to learn from; rows without label are only needed on both sides where there is nothing else.
     most = counts - ((codes != UNLABELLED) | (len(codes) == 1))
@@ -64,7 +64,7 @@ def keep_labels(rows: Rows, count: int, random: RandomStream) -> Rows:
     Parameters
     ----------
     rows : Rows
-        With labels.
+        With labels, or with targets, of which some are kept in the same way: as of one class.
     count : int
         Number of labels to keep, from one a class to all there are. Each class keeps labels in proportion to its
         size (largest remainders), and at least one.
@@ -74,7 +74,7 @@ def keep_labels(rows: Rows, count: int, random: RandomStream) -> Rows:
     Returns
     -------
     Rows
-        The same rows; ``labels`` is -1 where a label was hidden.
+        The same rows; ``labels`` is -1, and ``targets`` NaN, where one was hidden.
 
     Raises
     ------
@@ -83,15 +83,18 @@ def keep_labels(rows: Rows, count: int, random: RandomStream) -> Rows:
     OptionError
         Where ``count`` is below the number of classes or above the number of labels.
     """
-    if rows.labels is None or rows.n_labelled == 0:
+    strata = rows.strata
+    if rows.n_labelled == 0:
         raise DataError("labels", None, "the rows must have labels to keep some of them", "name the labels' column")
-    codes, counts = np.unique(rows.labels[rows.labels != UNLABELLED], return_counts=True)
+    codes, counts = np.unique(strata[strata != UNLABELLED], return_counts=True)
     if not len(codes) <= count <= rows.n_labelled:
         rule = f"must be from {len(codes)} (one label a class) to {rows.n_labelled} (every label there is)"
         raise OptionError("labels", count, rule)
     shares = _shares(counts, count, least=np.ones_like(counts), most=counts)
-    kept = _draw(rows.labels, codes, shares, random.child("keep labels"))
-    return replace(rows, labels=np.where(kept, rows.labels, UNLABELLED))
+    kept = _draw(strata, codes, shares, random.child("keep labels"))
+    if rows.targets is not None:
+        return replace(rows, targets=np.where(kept, rows.targets, np.nan))
+    return replace(rows, labels=np.where(kept, strata, UNLABELLED))
 
 
 def _shares(

@@ -38,6 +38,8 @@ class Rows:
         every column has a scale of its own.
     states : tuple of str or None
         What the codes 0, 1, 2, … of every column stand for where the source fixes it: the letters of an alignment.
+    targets : ndarray of shape (rows,), float64, or None
+        Numbers to be predicted, in the place of labels; NaN where none is known.
     """
 
     values: Values
@@ -47,6 +49,7 @@ class Rows:
     picture: tuple[int, int] | None = None
     full_scale: float | None = None
     states: tuple[str, ...] | None = None
+    targets: npt.NDArray[np.float64] | None = None
 
     @classmethod
     def from_arrays(
@@ -121,9 +124,16 @@ class Rows:
         return int(self.values.shape[1])
 
     @property
+    def strata(self) -> npt.NDArray[np.int64]:
+        """The class of each row, -1 without label; where there are targets 0, and -1 of a row without one."""
+        if self.targets is not None:
+            return np.where(np.isnan(self.targets), UNLABELLED, 0)
+        return np.full(len(self), UNLABELLED, dtype=np.int64) if self.labels is None else self.labels
+
+    @property
     def n_labelled(self) -> int:
-        """Number of rows that have a label."""
-        return 0 if self.labels is None else int(np.count_nonzero(self.labels != UNLABELLED))
+        """Number of rows that have a label, or a target."""
+        return int(np.count_nonzero(self.strata != UNLABELLED))
 
     def select(self, indices: npt.NDArray[np.integer] | npt.NDArray[np.bool_] | slice) -> Rows:
         """Take some of the rows, in the order asked for.
@@ -134,12 +144,12 @@ class Rows:
             A slice of dense rows is a view.
         """
         labels = None if self.labels is None else self.labels[indices]
-        return replace(self, values=self.values[indices], labels=labels)
+        targets = None if self.targets is None else self.targets[indices]
+        return replace(self, values=self.values[indices], labels=labels, targets=targets)
 
     def labelled(self) -> Rows:
-        """Take the rows that have a label."""
-        keep = np.zeros(len(self), dtype=np.bool_) if self.labels is None else self.labels != UNLABELLED
-        return self.select(keep)
+        """Take the rows that have a label, or a target."""
+        return self.select(self.strata != UNLABELLED)
 
     def with_classes(self, classes: tuple[str, ...]) -> Rows:
         """Give the labels codes of another class order, that of a trained model for instance.

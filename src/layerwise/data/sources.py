@@ -13,6 +13,7 @@ from layerwise.data.numpy_files import load_npy, load_npz
 from layerwise.data.reading import reading
 from layerwise.data.rows import Dataset
 from layerwise.data.tables import load_table
+from layerwise.data.target import TargetHolds
 from layerwise.errors import DataError, OptionError
 
 __all__ = ["load"]
@@ -29,6 +30,7 @@ def load(
     cache: Path | None = None,
     progress: bool = False,
     missing: bool = False,
+    target_holds: TargetHolds = "classes",
 ) -> Dataset:
     """Load a data set by name or from a path.
 
@@ -46,6 +48,9 @@ def load(
         Whether downloads show a progress bar on stderr.
     missing : bool
         Whether NaN, or an empty cell of a table, is a missing value that may stay. Only energy models learn from it.
+    target_holds : {"classes", "numbers", "either"}
+        Whether the column ``target`` holds labels or numbers to be predicted, ``targets`` of the rows; of
+        ``"either"`` it holds numbers if one of them is not whole.
 
     Returns
     -------
@@ -84,7 +89,7 @@ def load(
         raise DataError(path.name, path, "is an empty file", "make or copy it again")
     suffix = path.suffix.lower()
     if suffix in _TABLES:
-        return load_table(path, target, missing=missing)
+        return load_table(path, target, missing=missing, target_holds=target_holds)
     _refuse_target(target, path.name)
     if suffix in _READERS:
         return _READERS[suffix](path, missing=missing)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from layerwise.data.reading import reading, stem
 from layerwise.data.rows import Dataset, Rows
+from layerwise.data.target import TargetHolds, read_target
 from layerwise.errors import DataError, OptionError
 
 __all__ = ["check_header", "load_table", "rows_from_table"]
@@ -25,7 +27,9 @@ _NUMERIC = "columns must be numbers or booleans"
 _INSTALL = "install it with: pip install 'layerwise[data]'"
 
 
-def load_table(path: Path, target: str | None = None, *, missing: bool = False) -> Dataset:
+def load_table(
+    path: Path, target: str | None = None, *, missing: bool = False, target_holds: TargetHolds = "classes"
+) -> Dataset:
     """Read a .csv file (commas, first line names the columns) or a .parquet file.
 
     Parameters
@@ -35,6 +39,8 @@ def load_table(path: Path, target: str | None = None, *, missing: bool = False) 
         Column of the labels. A row whose label is missing, empty or -1 has none.
     missing : bool
         Whether a cell may be missing; it becomes NaN.
+    target_holds : {"classes", "numbers", "either"}
+        See :func:`~layerwise.data.target.read_target`.
 
     Raises
     ------
@@ -54,10 +60,22 @@ def load_table(path: Path, target: str | None = None, *, missing: bool = False) 
         names = [str(name) for name in table.column_names]
     if is_csv:
         check_header(names, path, table)
-    return Dataset(stem(path), rows_from_table(table, target, path.name, missing=missing), None, str(path))
+    return Dataset(
+        stem(path),
+        rows_from_table(table, target, path.name, missing=missing, target_holds=target_holds),
+        None,
+        str(path),
+    )
 
 
-def rows_from_table(table: object, target: str | None = None, what: str = "table", *, missing: bool = False) -> Rows:
+def rows_from_table(
+    table: object,
+    target: str | None = None,
+    what: str = "table",
+    *,
+    missing: bool = False,
+    target_holds: TargetHolds = "classes",
+) -> Rows:
     """Make rows of a data frame: pyarrow, pandas, polars or another that narwhals knows.
 
     Parameters
@@ -70,6 +88,8 @@ def rows_from_table(table: object, target: str | None = None, what: str = "table
         How an error names the table.
     missing : bool
         Whether a cell may be missing; it becomes NaN.
+    target_holds : {"classes", "numbers", "either"}
+        Labels, or numbers to be predicted: ``targets`` of the rows, NaN where one is missing; or as it is found.
 
     Raises
     ------
@@ -102,10 +122,11 @@ def rows_from_table(table: object, target: str | None = None, what: str = "table
     values = np.empty((len(frame), len(features)), dtype=np.result_type(*dtypes))
     for place, name in enumerate(features):
         values[:, place] = _numbers(columns[name])
-    labels = None if target is None else _labels(columns[target])
-    return Rows.from_arrays(
-        values, labels, columns=features, missing=missing, name=what, label_name=f"{what}, column {target!r}"
-    )
+    label_name, labels, targets = f"{what}, column {target!r}", None, None
+    if target is not None:
+        labels, targets = read_target(_entries(columns[target]), target_holds, label_name)
+    rows = Rows.from_arrays(values, labels, columns=features, missing=missing, name=what, label_name=label_name)
+    return replace(rows, targets=targets)
 
 
 def _column_dtype(column: Any, name: str, what: str, target: str | None, gaps: bool) -> np.dtype[Any]:
@@ -140,15 +161,13 @@ def _numbers(column: Any) -> npt.NDArray[Any]:
     return (column.cast(nw.Float64) if as_float else column).to_numpy()
 
 
-def _labels(column: Any) -> npt.NDArray[Any]:
+def _entries(column: Any) -> list[Any]:
     import narwhals as nw
 
     if column.dtype in (nw.Categorical, nw.Enum):
         column = column.cast(nw.String)
     missing, entries = column.is_null().to_list(), column.to_list()
-    labels = np.empty(len(entries), dtype=np.object_)
-    labels[:] = [None if absent else entry for absent, entry in zip(missing, entries, strict=True)]
-    return labels
+    return [None if absent else entry for absent, entry in zip(missing, entries, strict=True)]
 
 
 def _first_foreign(column: Any) -> tuple[int, object]:

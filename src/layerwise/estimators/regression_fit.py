@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from layerwise.data.minibatches import Minibatches
 from layerwise.data.rows import Rows
@@ -17,6 +17,7 @@ from layerwise.estimators.fine_tuned_dbn import LayersLesson
 from layerwise.estimators.lessons import measured
 from layerwise.networks import Squared
 from layerwise.training.network_epochs import Descended, EpochInfo, descend, finished
+from layerwise.training.target_scale import TargetScale, explained
 from layerwise.training.unrolling import unroll_regressor
 
 __all__ = ["fine_tune"]
@@ -53,10 +54,8 @@ def fine_tune(
     DivergenceError
     """
     plan, device = layers.plan, layers.device
-    mean = np.average(targets, axis=0, weights=weights)
-    deviation = np.sqrt(np.average((targets - mean) ** 2, axis=0, weights=weights))
-    scale = np.where(deviation > 0, deviation, 1.0)
-    standard = torch.from_numpy((targets - mean) / scale).float()
+    scale = TargetScale.of(targets, weights)
+    standard = scale.standard(targets)
     stream = Minibatches(
         rows,
         layers.preparation,
@@ -82,7 +81,7 @@ def fine_tune(
 
     def done(descended: Descended) -> None:
         tuned = finished(descended.state).cpu()
-        _rescale(tuned, torch.from_numpy(mean), torch.from_numpy(scale))
+        scale.put_into(tuned)
         keep(layers, tuned, descended.curve)
 
     descended = descend(
@@ -90,26 +89,10 @@ def fine_tune(
         trainer.init(network, layers.course.random.child("dropout")),
         stream,
         plan.fine_tune_epochs,
-        seen=lambda of: _r2(of, sample, told),
+        seen=lambda of: explained(of(sample), told),
         tell=tell,
         enough=lambda: stage.enough,
         keep=done,
         name="fine-tuning",
     )
     done(descended)
-
-
-def _r2(network: nn.Sequential, rows: Tensor, targets: Tensor) -> float:
-    """Mean over the outputs of the share of the variance that is explained; a constant output is left out."""
-    left = (network(rows) - targets).square().sum(0).double()
-    spread = (targets - targets.mean(0)).square().sum(0).double()
-    return float((1 - left / spread)[spread > 0].mean())
-
-
-@torch.no_grad()
-def _rescale(network: nn.Sequential, mean: Tensor, scale: Tensor) -> None:
-    """Let the last layer give targets on their own scale."""
-    last = network[-1]
-    assert isinstance(last, nn.Linear)
-    last.weight.mul_(scale[:, None])
-    last.bias.mul_(scale).add_(mean)

@@ -8,6 +8,7 @@ from layerwise.plots.gradient_flow import GradientFlowDisplay
 from layerwise.plots.heat_map import HeatMapDisplay
 from layerwise.plots.learning_curves import LearningCurvesDisplay
 from layerwise.plots.marginal import MarginalDisplay
+from layerwise.plots.predictions import PredictionsDisplay
 from layerwise.plots.reconstructions import ReconstructionsDisplay
 from layerwise.plots.samples import SamplesDisplay
 
@@ -20,6 +21,7 @@ __all__ = [
     "HeatMapDisplay",
     "LearningCurvesDisplay",
     "MarginalDisplay",
+    "PredictionsDisplay",
     "ReconstructionsDisplay",
     "SamplesDisplay",
 ]

@@ -31,6 +31,7 @@ from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
 from layerwise.runs.recipe import DataTable, Recipe
 from layerwise.training.lessons import Lessons
+from layerwise.training.target_scale import TargetScale
 
 __all__ = ["Division", "divide", "division_of", "prepared_sample"]
 
@@ -68,10 +69,14 @@ class Division:
         """What a course learns from."""
         random = RandomStream(seed)
         labelled = self.labelled
-        stream, labelled_sample = None, None
+        stream, labelled_sample, scale = None, None, None
         if labelled is not None:
-            stream = Minibatches(labelled, self.preparation, batch_size, random.child("labelled order"), device=device)
-            labelled_sample = self._labelled_sample(_some(labelled, random.child("labelled sample")), device)
+            order, targets = random.child("labelled order"), None
+            if labelled.targets is not None:
+                scale = TargetScale.of(labelled.targets[:, None])
+                targets = scale.standard(labelled.targets[:, None])
+            stream = Minibatches(labelled, self.preparation, batch_size, order, device=device, targets=targets)
+            labelled_sample = self._labelled_sample(_some(labelled, random.child("labelled sample")), device, scale)
         return Lessons(
             rows=Minibatches(self.learning, self.preparation, batch_size, random.child("order"), device=device),
             labelled=stream,
@@ -80,16 +85,23 @@ class Division:
             held_out=None if self.monitored is None else prepared_sample(self.monitored, self.preparation, device),
             labelled_sample=labelled_sample,
             units=self.units,
-            held_out_labelled=self._labelled_sample(self.monitored, device),
+            held_out_labelled=self._labelled_sample(self.monitored, device, scale),
+            target_scale=scale,
         )
 
-    def _labelled_sample(self, rows: Rows | None, device: str) -> tuple[Tensor, Tensor] | None:
-        """Prepared rows that have a label, and the labels; None where there is none."""
+    def _labelled_sample(
+        self, rows: Rows | None, device: str, scale: TargetScale | None
+    ) -> tuple[Tensor, Tensor] | None:
+        """Prepared rows that have a label, and the labels, or the scaled targets; None where there is none."""
         labelled = None if rows is None else _labelled(rows)
         if labelled is None:
             return None
-        assert labelled.labels is not None
-        return prepared_sample(labelled, self.preparation, device), torch.from_numpy(labelled.labels).to(device)
+        if scale is not None and labelled.targets is not None:
+            told = scale.standard(labelled.targets[:, None])
+        else:
+            assert labelled.labels is not None
+            told = torch.from_numpy(labelled.labels)
+        return prepared_sample(labelled, self.preparation, device), told.to(device)
 
 
 def divide(dataset: Dataset, table: DataTable, visible: str, seed: int) -> Division:
@@ -108,7 +120,7 @@ def divide(dataset: Dataset, table: DataTable, visible: str, seed: int) -> Divis
     Raises
     ------
     DataError
-        Where there are too few rows, or labels of one class only.
+        Where there are too few rows, labels of one class only, or targets that are all the same.
     OptionError
         Where more labels are asked for than there are, or fewer than classes; where the test leaves a row a class.
     """
@@ -131,7 +143,7 @@ def divide(dataset: Dataset, table: DataTable, visible: str, seed: int) -> Divis
         except OptionError as problem:
             remedy = "the labels of test rows and of rows that are only watched are not used"
             raise OptionError("labels", table.labels, problem.rule, remedy) from problem
-    _check_classes(learning, dataset.name)
+    _check_answers(learning, dataset.name)
     code = code_of(dataset)
     if code is not None:
         return Division(learning, monitored, test, unit_scale(learning, code), code)
@@ -178,9 +190,16 @@ def _none_to_watch(dataset: Dataset, table: DataTable, left: int) -> OptionError
     return OptionError(name, getattr(table, name), rule, remedy)
 
 
-def _check_classes(learning: Rows, name: str) -> None:
-    if learning.labels is None or learning.n_labelled == 0:
+def _check_answers(learning: Rows, name: str) -> None:
+    if learning.n_labelled == 0:
         return
+    if learning.targets is not None:
+        known = learning.targets[~np.isnan(learning.targets)]
+        if known.min() == known.max():
+            received = f"{len(known)} numbers, all of them {known[0]:g}"
+            raise DataError(f"target of {name}", received, "must vary to be learned", "give rows with other targets")
+        return
+    assert learning.labels is not None
     present = np.unique(learning.labels[learning.labels != UNLABELLED])
     if len(present) < 2:
         received = f"{learning.n_labelled} labels, all of them {learning.classes[present[0]]!r}"

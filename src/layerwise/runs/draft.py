@@ -96,6 +96,10 @@ class Draft:
             data.pop("fingerprint", None)  # other labels are asked for
         return Draft(tables, self.file, self.flags | frozenset(given))
 
+    def says(self, table: str, key: str) -> bool:
+        """Whether a person wrote this key."""
+        return key in (_table(self.tables.get(table)) or {})
+
     def complete(self, rows: Rows | None = None, fingerprint: str | None = None) -> Recipe:
         """Fill in what was left out, and check everything.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from layerwise.training.course_observer import Info, Measured, MistakesInfo, RowsInfo, TuningInfo
+from layerwise.runs.numerals import four_digits
+from layerwise.training.course_observer import Info, Measured, MistakesInfo, RowsInfo, TargetsInfo, TuningInfo
 from layerwise.training.single_machine import ClassInfo, MachineInfo
 
 __all__ = ["HEADS", "epoch_figures", "epoch_line"]
@@ -13,6 +14,7 @@ HEADS: dict[Measured, tuple[str, str, str]] = {
     "energy": ("layers", "reconstruction\nerror", "free-energy\ngap"),
     "rows": ("layers", "reconstruction\nerror", "held-out\nerror"),
     "classes": ("network", "loss", "accuracy"),
+    "targets": ("network", "squared\nerror", "R²"),
     "mistakes": ("neurons", "mistakes", "accuracy"),
 }
 """How the stages are called together, and both figures."""
@@ -22,6 +24,8 @@ def epoch_figures(info: Info) -> tuple[str, str]:
     """Both, as short as a table wants them; a dash for what was not measured."""
     if isinstance(info, TuningInfo):
         return f"{info.loss:.4f}", _percent(info.accuracy)
+    if isinstance(info, TargetsInfo):
+        return four_digits(info.squared_error), "–" if math.isnan(info.r2) else f"{info.r2:.3f}"
     if isinstance(info, MistakesInfo):
         return f"{info.mistakes:,}", _percent(info.accuracy)
     if isinstance(info, RowsInfo):
@@ -35,6 +39,9 @@ def epoch_line(info: Info) -> str:
     first, second = epoch_figures(info)
     if isinstance(info, TuningInfo):
         return f"loss {first}, accuracy {second} of training rows{_held_out(info)}"
+    if isinstance(info, TargetsInfo):
+        apart = "" if info.held_out_r2 is None else f", {info.held_out_r2:.3f} of rows held out"
+        return f"squared error {first}, R² {second} of training rows{apart}"
     if isinstance(info, MistakesInfo):
         noun = "mistake" if info.mistakes == 1 else "mistakes"
         return f"{first} {noun}, accuracy {second} of training rows{_held_out(info)}"

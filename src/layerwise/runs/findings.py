@@ -25,6 +25,7 @@ from layerwise.runs.measured import (
     LikelihoodFinding,
     NeuronFinding,
     Score,
+    TargetScore,
 )
 
 __all__ = ["Findings", "Mistake"]
@@ -133,6 +134,12 @@ class Findings:
         ``inputs`` as principal components give them back, where the model is an autoencoder.
     neurons : tuple of NeuronFinding
         Of a perceptron.
+    target : str
+        Name of what is predicted, where the model predicts a number.
+    targets : tuple of TargetScore
+        Of the numbers predicted for test rows, and what they are compared with.
+    predictions : (ndarray of shape (rows,), ndarray of shape (rows,)) or None
+        True and predicted numbers of up to ``CODED_ROWS`` test rows.
     """
 
     title: str
@@ -170,6 +177,9 @@ class Findings:
     errors: tuple[ErrorScore, ...] = ()
     linear: Float[np.ndarray, "input column"] | None = None
     neurons: tuple[NeuronFinding, ...] = ()
+    target: str = ""
+    targets: tuple[TargetScore, ...] = ()
+    predictions: tuple[Float[np.ndarray, " row"], Float[np.ndarray, " row"]] | None = None
 
     @property
     def family(self) -> Literal["stack", "machine", "network"]:
@@ -188,6 +198,10 @@ class Findings:
     def score(self, name: str) -> Score | None:
         """The score of that name, if there is one."""
         return next((score for score in self.scores if score.name == name), None)
+
+    def nearness(self, name: str) -> TargetScore | None:
+        """The score of predicted numbers of that name, if there is one."""
+        return next((score for score in self.targets if score.name == name), None)
 
     def gain(self, over: str) -> tuple[float, float] | None:
         """How much more accurate this network is than another.

@@ -11,21 +11,26 @@ import numpy as np
 from layerwise.data.column_tables import code_of, load_columns
 from layerwise.data.rows import Dataset, Rows
 from layerwise.data.sources import load
-from layerwise.errors import DataError
+from layerwise.data.target import TargetHolds
+from layerwise.errors import DataError, OptionError
 from layerwise.runs.recipe import DataTable
+from layerwise.training.network_plan import MLPPlan
 from layerwise.training.plans import AnyPlan
 
-__all__ = ["fingerprint", "open_data", "refuse_missing"]
+__all__ = ["fingerprint", "open_data", "refuse_missing", "target_holds"]
 
 
-def open_data(table: DataTable, plan: AnyPlan | None = None) -> tuple[Dataset, str]:
+def open_data(table: DataTable, plan: AnyPlan | None = None, *, undecided: bool = False) -> tuple[Dataset, str]:
     """Load what ``[data]`` of a recipe names, and make sure that it is what the recipe was made for.
 
     Parameters
     ----------
     table : DataTable
     plan : optional
-        A mixed layer takes a table column by column; some models learn from rows with missing values.
+        A mixed layer takes a table column by column; some models learn from rows with missing values, some from
+        numbers to be predicted.
+    undecided : bool
+        Whether nobody has said yet if a number is to be predicted: the target column says it then.
 
     Returns
     -------
@@ -36,12 +41,18 @@ def open_data(table: DataTable, plan: AnyPlan | None = None) -> tuple[Dataset, s
     ------
     DataError
         Where the data are missing, damaged or have changed.
+    OptionError
+        Where a number is to be predicted, and the data are no table.
     """
+    holds = "classes" if plan is None else target_holds(plan, undecided=undecided)
     if plan is not None and plan.visible == "mixed":
-        dataset = load_columns(Path(table.source), table.target)
+        dataset = load_columns(Path(table.source), table.target, holds)
     else:
         missing = plan is not None and plan.takes_missing
-        dataset = load(table.source, target=table.target, progress=True, missing=missing)
+        dataset = load(table.source, target=table.target, progress=True, missing=missing, target_holds=holds)
+    if holds == "numbers" and dataset.train.targets is None:
+        rule = "needs a column of numbers: the target of a table"
+        raise OptionError("predicts", "numbers", rule, "give a .csv or .parquet file, and --target COLUMN")
     if plan is not None and not plan.takes_missing:
         for rows in (dataset.train, dataset.test):
             if rows is not None:
@@ -51,6 +62,13 @@ def open_data(table: DataTable, plan: AnyPlan | None = None) -> tuple[Dataset, s
         rule = "has changed since the recipe was written: its fingerprint is another"
         raise DataError("data", table.source, rule, "bring back the data as they were, or train a new run")
     return dataset, found
+
+
+def target_holds(plan: AnyPlan, *, undecided: bool = False) -> TargetHolds:
+    """What a model learns from the target column of a table."""
+    if not isinstance(plan, MLPPlan):
+        return "classes"
+    return "either" if undecided else plan.predicts
 
 
 def refuse_missing(rows: Rows, what: str, model: str) -> None:
@@ -69,7 +87,7 @@ def refuse_missing(rows: Rows, what: str, model: str) -> None:
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """Hash of all rows, labels, class names and column names: the same for the same data, wherever they lie.
+    """Hash of all rows, labels, targets, class names and column names: the same for the same data, wherever they lie.
 
     >>> from layerwise.data import Rows
     >>> rows = Rows.from_arrays([[0.0, 1.0]], ["yes"])
@@ -86,8 +104,7 @@ def fingerprint(dataset: Dataset) -> str:
         values: Any = rows.values
         dense = isinstance(values, np.ndarray)
         arrays: list[Any] = [values] if dense else [values.data, values.indices, values.indptr]
-        if rows.labels is not None:
-            arrays.append(rows.labels)
+        arrays += [told for told in (rows.labels, rows.targets) if told is not None]
         header = (rows.values.shape, rows.classes, rows.columns, rows.picture, rows.full_scale)
         digest.update(repr([*header, *(str(array.dtype) for array in arrays)]).encode())
         for array in arrays:

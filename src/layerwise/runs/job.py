@@ -213,7 +213,7 @@ class Job:
         return self._seconds + time.perf_counter() - self._since
 
     def _result(self, outcome: Outcome) -> Result:
-        division, accuracies = outcome.division, outcome.accuracies()
+        division, accuracies, targets = outcome.division, outcome.accuracies(), outcome.targets()
         of_units = self.recipe.training.model != "dbn"
         return Result(
             seed=outcome.seed,
@@ -221,12 +221,13 @@ class Job:
             rows=len(division.learning),
             columns=division.preparation.n_units if of_units else division.learning.n_columns,
             labelled=division.learning.n_labelled,
-            scored=len(division.scored) if accuracies and division.scored is not None else 0,
+            scored=len(division.scored) if (accuracies or targets) and division.scored is not None else 0,
             layers=outcome.layers(),
             accuracies=accuracies,
             likelihood=outcome.likelihood(),
             errors=outcome.errors(),
             neurons=outcome.neurons(self.metrics.mistakes(self.repeat)),
+            targets=targets,
             seconds=round(self._total_seconds(), 3),
         )
 

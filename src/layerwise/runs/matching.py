@@ -12,11 +12,13 @@ from layerwise.data.column_tables import TABLES, TableDataset, read_table
 from layerwise.data.columns import TablePreparation
 from layerwise.data.rows import Dataset, Rows
 from layerwise.data.sources import load
+from layerwise.data.target import TargetHolds, read_target
 from layerwise.errors import DataError, OptionError
 from layerwise.runs.division import division_of
 from layerwise.runs.fingerprint import open_data, refuse_missing
 from layerwise.runs.folder import RunFolder
 from layerwise.runs.model import Model
+from layerwise.runs.network_model import NetworkModel
 
 __all__ = ["load_like", "matched", "rows_asked_about"]
 
@@ -76,27 +78,32 @@ def load_like(data: str, target: str | None, usual_target: str | None, model: Mo
     model : Model, optional
         Some models' rows may have missing values.
     """
+    holds: TargetHolds = "numbers" if isinstance(model, NetworkModel) and model.regresses else "classes"
     if model is not None and model.code is not None:
-        return _table_like(Path(data).expanduser(), target, usual_target, model.code)
+        return _table_like(Path(data).expanduser(), target, usual_target, model.code, holds)
     gaps = model is not None and model.takes_missing
     if target is None and usual_target is not None and Path(data).suffix.lower() in TABLES:
         try:
-            return load(data, target=usual_target, progress=True, missing=gaps)
+            return load(data, target=usual_target, progress=True, missing=gaps, target_holds=holds)
         except OptionError:
             return load(data, progress=True, missing=gaps)
-    return load(data, target=target, progress=True, missing=gaps)
+    return load(data, target=target, progress=True, missing=gaps, target_holds=holds)
 
 
-def _table_like(path: Path, target: str | None, usual_target: str | None, code: TablePreparation) -> TableDataset:
+def _table_like(
+    path: Path, target: str | None, usual_target: str | None, code: TablePreparation, holds: TargetHolds
+) -> TableDataset:
     table: Any = read_table(path)
     names = [str(name) for name in table.column_names]
     if target is not None and target not in names:
         raise OptionError("target", target, f"must be a column of {path.name}, which has {_listed(names)}")
     asked = target or (usual_target if usual_target in names else None)
-    labels = None
+    labels, targets = None, None
     if asked is not None:
-        labels, table = table.column(asked).to_pylist(), table.drop_columns([asked])
-    return TableDataset(path.stem, code.rows(table, labels, what=path.name), None, str(path), code)
+        entries, table = table.column(asked).to_pylist(), table.drop_columns([asked])
+        labels, targets = read_target(entries, holds, f"{path.name}, column {asked!r}")
+    rows = replace(code.rows(table, labels, what=path.name), targets=targets)
+    return TableDataset(path.stem, rows, None, str(path), code)
 
 
 def matched(rows: Rows, model: Model, what: str) -> Rows:

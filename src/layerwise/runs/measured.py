@@ -16,6 +16,8 @@ __all__ = [
     "BASELINE",
     "COMPONENTS",
     "MEAN_ROW",
+    "MEAN_TARGET",
+    "REGRESSION",
     "THIS_NETWORK",
     "WITHOUT_PRETRAINING",
     "Curve",
@@ -25,6 +27,7 @@ __all__ = [
     "LikelihoodFinding",
     "NeuronFinding",
     "Score",
+    "TargetScore",
 ]
 
 THIS_NETWORK = "this network"
@@ -32,6 +35,8 @@ WITHOUT_PRETRAINING = "without pretraining"
 BASELINE = "logistic regression"
 COMPONENTS = "principal components"
 MEAN_ROW = "the mean row"
+REGRESSION = "linear regression"
+MEAN_TARGET = "the mean target"
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,40 @@ class ErrorScore:
     def std(self) -> float:
         """Standard deviation over the repeats (with n - 1); NaN for a single one."""
         return float(np.std(self.errors, ddof=1)) if len(self.errors) > 1 else math.nan
+
+
+@dataclass(frozen=True)
+class TargetScore:
+    """How near predicted numbers come to the targets of test rows, once for each repeat.
+
+    Parameters
+    ----------
+    name : str
+        ``THIS_NETWORK``, ``REGRESSION`` or ``MEAN_TARGET``.
+    squared_errors : sequence of float
+        Mean squared difference, in squared units of the target; in the order of the repeats.
+    r2s : sequence of float
+        Share of the test targets' variance that is explained; NaN where they do not vary.
+    """
+
+    name: str
+    squared_errors: Sequence[float]
+    r2s: Sequence[float]
+
+    @property
+    def squared_error(self) -> float:
+        """Mean over the repeats."""
+        return float(np.mean(self.squared_errors))
+
+    @property
+    def r2(self) -> float:
+        """Mean over the repeats."""
+        return float(np.mean(self.r2s))
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of R² over the repeats (with n - 1); NaN for a single one."""
+        return float(np.std(self.r2s, ddof=1)) if len(self.r2s) > 1 else math.nan
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ def _mlp(rows: Rows | None, labels: int | None, given: Given) -> dict[str, Any]:
     if rows is None:
         return {"hidden": [256, 128]}
     hidden = [512, 256] if rows.n_columns >= 400 else [128, 64] if rows.n_columns >= 32 else [32, 32]
-    return {"hidden": hidden, **_pace(rows, labels)}
+    chosen = {} if rows.targets is None else {"predicts": "numbers"}
+    return {"hidden": hidden, **_pace(rows, labels), **chosen}
 
 
 def _autoencoder(rows: Rows | None, labels: int | None, given: Given) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from layerwise.networks.losses import CrossEntropy
 from layerwise.networks.reconstruction import Reconstruction
 from layerwise.runs.model import Model
 from layerwise.runs.scores import in_order, probabilities
+from layerwise.runs.target_scores import nearness, predicted
+from layerwise.training.network_plan import MLPPlan
 from layerwise.training.plans import AnyNetworkPlan
 from layerwise.units import kind_from
 
@@ -30,7 +32,7 @@ class NetworkModel(Model):
     Parameters
     ----------
     network : Network
-        From prepared rows to class scores, or an autoencoder.
+        From prepared rows to class scores or a number, or an autoencoder.
     plan : PerceptronPlan, MLPPlan, AutoencoderPlan or StackedAutoencoderPlan
     """
 
@@ -40,7 +42,17 @@ class NetworkModel(Model):
     @property
     def classifies(self) -> bool:
         """Whether the network gives class scores."""
-        return not isinstance(self.network, Autoencoder)
+        return not self.gives_back and not self.regresses
+
+    @property
+    def gives_back(self) -> bool:
+        """Whether it is an autoencoder."""
+        return isinstance(self.network, Autoencoder)
+
+    @property
+    def regresses(self) -> bool:
+        """Whether the network predicts a number."""
+        return isinstance(self.plan, MLPPlan) and self.plan.regresses
 
     @property
     def coding(self) -> tuple[Layer, ...]:
@@ -69,10 +81,11 @@ class NetworkModel(Model):
         Raises
         ------
         RunError
-            It is an autoencoder.
+            It is an autoencoder, or predicts a number.
         """
         if not self.classifies:
-            raise RunError("model", self.kind, "gives rows back and cannot classify", "train --model mlp")
+            does = "predicts a number" if self.regresses else "gives rows back"
+            raise RunError("model", self.kind, f"{does} and cannot classify", "train --model mlp on labels")
         return probabilities(self.network, rows, self.preparation)
 
     @torch.no_grad()
@@ -108,22 +121,29 @@ class NetworkModel(Model):
 
     @torch.no_grad()
     def reconstructions(self, prepared: Tensor) -> dict[int, Tensor]:
-        """Prepared rows as they come back from the code; nothing of a classifier."""
-        if self.classifies:
+        """Prepared rows as they come back from the code; nothing of what is no autoencoder."""
+        if not self.gives_back:
             return {}
         return {self.depth: self._back.mean(self.network, prepared)}
 
     @torch.no_grad()
     def measure(self, rows: Rows) -> dict[str, float]:
-        """How wrong the network is on rows, by what the figure is called; labelled rows alone count for a classifier.
+        """How wrong the network is on rows, by what the figure is called; of an autoencoder all rows count.
+
+        Of others those alone that have a label, or a target.
 
         Returns
         -------
         dict of str to float
-            Empty of a classifier that meets no label, and of a perceptron, which knows right and wrong alone.
+            Empty where there is none of these, and of a perceptron, which knows right and wrong alone.
         """
-        if self.kind == "perceptron" or (self.classifies and not rows.n_labelled):
+        if self.kind == "perceptron" or (not self.gives_back and not rows.n_labelled):
             return {}
+        if self.regresses:
+            some = rows.labelled()
+            assert some.targets is not None
+            error, r2 = nearness(predicted(self.network, some, self.preparation), some.targets)
+            return {"squared error": error, "R²": r2}
         if self.classifies:
             some, loss = rows.labelled(), CrossEntropy()
             total = 0.0

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
+
 from layerwise.data.rows import Dataset
 from layerwise.networks import Autoencoder, Network
 from layerwise.networks.reconstruction import Reconstruction
@@ -18,6 +20,8 @@ from layerwise.runs.measured import (
     BASELINE,
     COMPONENTS,
     MEAN_ROW,
+    MEAN_TARGET,
+    REGRESSION,
     THIS_NETWORK,
     WITHOUT_PRETRAINING,
     LayerFinding,
@@ -29,6 +33,7 @@ from layerwise.runs.network_model import NetworkModel
 from layerwise.runs.neurons import neuron_findings
 from layerwise.runs.recipe import Recipe
 from layerwise.runs.scores import accuracy, logistic_regression
+from layerwise.runs.target_scores import linear_regression, nearness, predicted
 from layerwise.training.course import Course
 from layerwise.training.machine_plan import ClassRBMPlan, RBMPlan
 from layerwise.training.perceptron_plan import PerceptronPlan
@@ -103,7 +108,7 @@ class Outcome:
         """Shares of the labelled test rows, by who classified them; empty where nobody could."""
         scored, labelled, preparation = self.division.scored, self.division.labelled, self.division.preparation
         network, twin = self.course.network, self.course.twin
-        if scored is None or labelled is None:
+        if scored is None or scored.targets is not None or labelled is None:
             return {}
         found: dict[str, float] = {}
         if isinstance(self.recipe.training, ClassRBMPlan):
@@ -115,6 +120,20 @@ class Outcome:
         if found:
             found[BASELINE] = logistic_regression(labelled, scored, preparation)
         return found
+
+    def targets(self) -> dict[str, tuple[float, float]]:
+        """Squared error and R² of the test rows' predicted numbers, by whose; empty of a model that predicts none."""
+        scored, labelled, preparation = self.division.scored, self.division.labelled, self.division.preparation
+        network = self.course.network
+        if network is None or scored is None or scored.targets is None or labelled is None:
+            return {}
+        assert labelled.targets is not None
+        given = {
+            THIS_NETWORK: predicted(network, scored, preparation),
+            REGRESSION: linear_regression(labelled, scored, preparation),
+            MEAN_TARGET: np.full(len(scored), labelled.targets.mean()),
+        }
+        return {name: nearness(numbers, scored.targets) for name, numbers in given.items()}
 
     def errors(self) -> dict[str, float]:
         """Squared errors of the test rows as they come back, by from where; empty of what is no autoencoder."""

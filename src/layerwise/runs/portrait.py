@@ -25,8 +25,11 @@ from layerwise.runs.given_back import by_components
 from layerwise.runs.machine_portrait import with_chains
 from layerwise.runs.measured import Curve, FlowCurve
 from layerwise.runs.model import Model
+from layerwise.runs.network_model import NetworkModel
 from layerwise.runs.recipe import Recipe
-from layerwise.runs.result import Result, error_scores, scores
+from layerwise.runs.result import Result, error_scores, scores, target_scores
+from layerwise.runs.target_scores import predicted
+from layerwise.training.network_plan import MLPPlan
 
 __all__ = ["SAMPLING_STEPS", "outline", "portray"]
 
@@ -80,6 +83,8 @@ def outline(
         flows=tuple(flows),
         errors=error_scores(results),
         neurons=first.neurons,
+        target=(recipe.data.target or "") if isinstance(plan := recipe.training, MLPPlan) and plan.regresses else "",
+        targets=target_scores(results),
     )
 
 
@@ -110,6 +115,8 @@ def portray(findings: Findings, model: Model, division: Division, seed: int) -> 
     )
     if isinstance(model, EnergyModel):
         findings = _with_draws(findings, model, division, seed)
+    elif isinstance(model, NetworkModel) and model.regresses:
+        findings = _with_predictions(findings, model, division.scored)
     elif not model.classifies:
         linear = by_components(division.learning, model.preparation, model.sizes[-1])(shown)
         findings = replace(findings, linear=as_seen(linear, model))
@@ -122,6 +129,14 @@ def _with_draws(findings: Findings, model: EnergyModel, division: Division, seed
         return with_chains(findings, model, division, seed)
     drawn, _ = model.sample(room.SAMPLES, RandomStream(seed).child("samples"), SAMPLING_STEPS)
     return replace(findings, samples=as_seen(drawn, model))
+
+
+def _with_predictions(findings: Findings, model: NetworkModel, scored: Rows | None) -> Findings:
+    if scored is None:
+        return findings
+    some = scored.select(slice(0, room.CODED_ROWS))
+    assert some.targets is not None
+    return replace(findings, predictions=(some.targets, predicted(model.network, some, model.preparation)))
 
 
 def _with_mistakes(findings: Findings, model: Model, scored: Rows | None) -> Findings:

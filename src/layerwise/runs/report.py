@@ -160,7 +160,10 @@ def _facts(findings: Findings) -> dict[str, str]:
     facts = {"data": findings.data, "rows learned from": f"{findings.rows:,}", "columns": f"{findings.columns:,}"}
     if findings.picture is not None:
         facts["columns"] += f", a picture of {findings.picture[0]} × {findings.picture[1]} pixels"
-    if findings.labelled:
+    if findings.target:
+        facts["predicted"] = findings.target
+        facts["rows with a target"] = f"{findings.labelled:,}"
+    elif findings.labelled:
         facts["labelled rows"] = f"{findings.labelled:,}"
         facts["classes"] = f"{len(findings.classes):,}"
     if findings.scored:

@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from layerwise.plots import LearningCurvesDisplay
+from layerwise.plots import LearningCurvesDisplay, PredictionsDisplay
 from layerwise.plots.page import figure_svg
 from layerwise.runs.findings import Findings
 from layerwise.runs.measured import MEAN_ROW, THIS_NETWORK, Curve, ErrorScore, FlowCurve
 from layerwise.runs.report_figures import DASHES, Chart
 
-__all__ = ["ErrorLine", "Flow", "NetworkFigures", "layer_names", "network_figures"]
+__all__ = ["ErrorLine", "Flow", "NetworkFigures", "TargetLine", "layer_names", "network_figures"]
 
 _PAIRS = {
     "loss": ("held_out_loss", "loss, nats"),
+    "squared_error": ("held_out_squared_error", "squared error"),
+    "r2": ("held_out_r2", "R²"),
     "accuracy": ("held_out_accuracy", "accuracy"),
     "reconstruction_error": ("held_out_error", "reconstruction error"),
     "mistakes": ("", "mistakes of all neurons"),
@@ -46,6 +48,18 @@ class ErrorLine:
 
 
 @dataclass(frozen=True)
+class TargetLine:
+    """A line of the table of predicted numbers."""
+
+    name: str
+    squared_error: float
+    typical: float
+    r2: float
+    spread: float
+    ours: bool
+
+
+@dataclass(frozen=True)
 class Flow:
     """How learning reached the layers in one stage."""
 
@@ -65,20 +79,28 @@ class NetworkFigures:
     curve_legend : list of (name, dashes)
     flows : list of Flow
     errors : list of ErrorLine
+    targets : list of TargetLine
+    predictions : Chart or None
     """
 
     curves: list[Chart] = field(default_factory=list[Chart])
     curve_legend: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     flows: list[Flow] = field(default_factory=list[Flow])
     errors: list[ErrorLine] = field(default_factory=list[ErrorLine])
+    targets: list[TargetLine] = field(default_factory=list[TargetLine])
+    predictions: Chart | None = None
 
 
 def network_figures(findings: Findings) -> NetworkFigures:
     """Draw all of them."""
     curves = [chart for curve in findings.curves for chart in _curves(curve)] if findings.family == "network" else []
     names = _ROWS if any(_held_out(curve) for curve in findings.curves) else _ROWS[:1]
-    flows = [_flow(flow) for flow in findings.flows if not flow.stage.startswith("layer")]
-    return NetworkFigures(curves, list(zip(names, DASHES, strict=False)), flows, _error_lines(findings))
+    last = "number" if findings.target else "classes"
+    flows = [_flow(flow, last) for flow in findings.flows if not flow.stage.startswith("layer")]
+    legend = [(name, dashes) for name, dashes in zip(names, DASHES, strict=False)]
+    return NetworkFigures(
+        curves, legend, flows, _error_lines(findings), _target_lines(findings), _predictions(findings)
+    )
 
 
 def _held_out(curve: Curve) -> bool:
@@ -105,8 +127,8 @@ def _curves(curve: Curve) -> list[Chart]:
     return charts
 
 
-def _flow(flow: FlowCurve) -> Flow:
-    names = layer_names(flow.layers)
+def _flow(flow: FlowCurve, last: str) -> Flow:
+    names = layer_names(flow.layers, last)
     charts: list[Chart] = []
     for measure, title in _FLOW.items():
         values = np.asarray(flow.measures[measure], dtype=np.float64)
@@ -125,8 +147,8 @@ def _flow(flow: FlowCurve) -> Flow:
     return Flow(_TITLES.get(flow.stage, flow.stage), charts, legend)
 
 
-def layer_names(names: Sequence[str]) -> list[str]:
-    """What a person calls layers whose modules have these names.
+def layer_names(names: Sequence[str], last: str = "classes") -> list[str]:
+    """What a person calls layers whose modules have these names; ``last`` is what the top one of no autoencoder gives.
 
     >>> layer_names(("encoder.hidden1", "encoder.output", "decoder.output"))
     ['encoder 1', 'code', 'rows']
@@ -137,7 +159,7 @@ def layer_names(names: Sequence[str]) -> list[str]:
         parts = [name.split(".") for name in names]
         ends = {"encoder": "code", "decoder": "rows"}
         return [ends[side] if own == "output" else f"{side} {own.removeprefix('hidden')}" for side, own in parts]
-    return [*(f"layer {place}" for place in range(1, len(names))), "classes"]
+    return [*(f"layer {place}" for place in range(1, len(names))), last]
 
 
 def _error_lines(findings: Findings) -> list[ErrorLine]:
@@ -150,3 +172,26 @@ def _error_line(error: ErrorScore, nothing: ErrorScore | None, units: int) -> Er
     explained = 1 - error.mean / nothing.mean if nothing is not None and nothing.mean else math.nan
     name = error.name[0].upper() + error.name[1:]
     return ErrorLine(name, error.mean, error.std, math.sqrt(error.mean / units), explained, error.name == THIS_NETWORK)
+
+
+def _target_lines(findings: Findings) -> list[TargetLine]:
+    """How near each comes to the targets."""
+    return [
+        TargetLine(
+            "This network" if score.name == THIS_NETWORK else score.name[0].upper() + score.name[1:],
+            score.squared_error,
+            math.sqrt(score.squared_error),
+            score.r2,
+            score.std,
+            score.name == THIS_NETWORK,
+        )
+        for score in findings.targets
+    ]
+
+
+def _predictions(findings: Findings) -> Chart | None:
+    if findings.predictions is None:
+        return None
+    true, given = findings.predictions
+    alt = f"{len(true)} test rows, the predicted {findings.target} of each against the true one"
+    return Chart(figure_svg(PredictionsDisplay(true, given).plot, 380, 380, "predictions", alt), 380)

@@ -12,6 +12,8 @@ from layerwise.runs.measured import (
     BASELINE,
     COMPONENTS,
     MEAN_ROW,
+    MEAN_TARGET,
+    REGRESSION,
     THIS_NETWORK,
     WITHOUT_PRETRAINING,
     ErrorScore,
@@ -19,11 +21,12 @@ from layerwise.runs.measured import (
     LikelihoodFinding,
     NeuronFinding,
     Score,
+    TargetScore,
 )
 
-__all__ = ["Result", "error_scores", "scores"]
+__all__ = ["Result", "error_scores", "scores", "target_scores"]
 
-_OF_SOME = ("likelihood", "errors", "neurons")
+_OF_SOME = ("likelihood", "errors", "neurons", "targets")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,9 @@ class Result:
         the model is no autoencoder.
     neurons : tuple of NeuronFinding
         Of a perceptron.
+    targets : dict of str to (squared error, R²)
+        Of the test rows' predicted numbers, by the names of :class:`~layerwise.runs.measured.TargetScore`; empty where
+        the model predicts none.
     """
 
     seed: int
@@ -67,6 +73,7 @@ class Result:
     likelihood: LikelihoodFinding | None = None
     errors: dict[str, float] = field(default_factory=dict[str, float])
     neurons: tuple[NeuronFinding, ...] = ()
+    targets: dict[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
 
     def to_line(self) -> dict[str, Any]:
         """As plain containers; what only some models have is left out for others."""
@@ -97,6 +104,9 @@ class Result:
                 "likelihood": _likelihood(line.get("likelihood")),
                 "errors": {str(name): float(value) for name, value in line.get("errors", {}).items()},
                 "neurons": tuple(_neuron(neuron) for neuron in line.get("neurons", ())),
+                "targets": {
+                    str(name): (_number(error), _number(r2)) for name, (error, r2) in line.get("targets", {}).items()
+                },
             }
         except (AttributeError, KeyError, TypeError, ValueError) as problem:
             raise RunError("metrics.jsonl", dict(line), f"is damaged ({problem})", "use a copy of the run") from problem
@@ -137,3 +147,11 @@ def error_scores(results: Sequence[Result]) -> tuple[ErrorScore, ...]:
     known = results[0].errors if results else {}
     names = [name for name in (THIS_NETWORK, WITHOUT_PRETRAINING, COMPONENTS, MEAN_ROW) if name in known]
     return tuple(ErrorScore(name, [result.errors[name] for result in results]) for name in names)
+
+
+def target_scores(results: Sequence[Result]) -> tuple[TargetScore, ...]:
+    """How near the predicted numbers of all repeats come, by whose they are."""
+    known = results[0].targets if results else {}
+    names = [name for name in (THIS_NETWORK, REGRESSION, MEAN_TARGET) if name in known]
+    found = ((name, zip(*(result.targets[name] for result in results), strict=True)) for name in names)
+    return tuple(TargetScore(name, *(list(figures) for figures in pairs)) for name, pairs in found)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from layerwise.data.rows import Dataset
-from layerwise.errors import DataError
+from layerwise.errors import DataError, OptionError
 from layerwise.runs.division import Division, division_of
 from layerwise.runs.draft import Draft
 from layerwise.runs.fingerprint import open_data
 from layerwise.runs.recipe import Recipe
+from layerwise.training.network_plan import MLPPlan
 
 __all__ = ["settle"]
+
+MANY_CLASSES = 20
+"""Whole numbers in a target column that are taken for names of classes without asking."""
 
 
 def settle(draft: Draft) -> tuple[Recipe, Dataset, Division]:
@@ -28,7 +32,8 @@ def settle(draft: Draft) -> tuple[Recipe, Dataset, Division]:
     OptionError, DataError
     """
     first = draft.complete()
-    dataset, found = open_data(first.data, first.training)
+    dataset, found = open_data(first.data, first.training, undecided=not draft.says("training", "predicts"))
+    _check_that_it_is_said(first, dataset, draft)
     recipe = draft.complete(dataset.train, found)
     draft.check_device(recipe)
     division = division_of(dataset, recipe)
@@ -38,3 +43,13 @@ def settle(draft: Draft) -> tuple[Recipe, Dataset, Division]:
         remedy = "name the column of a table as target, or learn an rbm or an autoencoder, which need none"
         raise DataError(f"labels of {dataset.name}", None, rule, remedy)
     return recipe, dataset, division
+
+
+def _check_that_it_is_said(recipe: Recipe, dataset: Dataset, draft: Draft) -> None:
+    """Whole numbers may be names of classes: not where nearly every row has another."""
+    classes, rows = dataset.train.classes, dataset.train.n_labelled
+    if not isinstance(recipe.training, MLPPlan) or draft.says("training", "predicts"):
+        return
+    if len(classes) > MANY_CLASSES and 3 * len(classes) > rows and all(name.lstrip("-").isdigit() for name in classes):
+        rule = f"must be said: the target of {rows:,} rows has {len(classes):,} different whole numbers"
+        raise OptionError("--predicts", None, rule, "give numbers to predict them, or classes if they are names")

@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from layerwise.runs.measured import THIS_NETWORK, Curve, LikelihoodFinding, NeuronFinding, Score
-from layerwise.runs.result import Result, error_scores, scores
+from layerwise.runs.numerals import four_digits
+from layerwise.runs.result import Result, error_scores, scores, target_scores
 from layerwise.training.pretraining import LayerInfo
 
 __all__ = ["curve_table", "energy_table", "figure_table", "likelihood_table", "result_tables", "table_of"]
@@ -55,6 +56,10 @@ def result_tables(results: Sequence[Result]) -> list[Table]:
     if errors := error_scores(results):
         lines = [(error.name, _spread(error.errors, ".2f")) for error in errors]
         tables.append(table_of(("test rows", "reconstruction error"), lines))
+        tables[-1].rows[0].style = "bold"
+    if predictions := target_scores(results):
+        lines = [(score.name, four_digits(score.squared_error), _spread(score.r2s, ".3f")) for score in predictions]
+        tables.append(table_of(("test rows", "squared error", "R²"), lines))
         tables[-1].rows[0].style = "bold"
     if neurons := results[0].neurons:
         tables.append(neuron_table(neurons))
@@ -122,4 +127,4 @@ def _spread(values: Sequence[float], form: str) -> str:
     mean = float(np.mean(values))
     if math.isnan(mean):
         return "–"
-    return f"{mean:{form}}" + (f" ± {float(np.std(values, ddof=1)):.2f}" if len(values) > 1 else "")
+    return f"{mean:{form}}" + (f" ± {float(np.std(values, ddof=1)):{form.lstrip('+')}}" if len(values) > 1 else "")

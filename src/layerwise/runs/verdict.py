@@ -6,8 +6,15 @@ import math
 from collections.abc import Sequence
 
 from layerwise.runs.findings import Findings
-from layerwise.runs.measured import BASELINE, COMPONENTS, THIS_NETWORK, WITHOUT_PRETRAINING, NeuronFinding
-from layerwise.runs.numerals import with_minus
+from layerwise.runs.measured import (
+    BASELINE,
+    COMPONENTS,
+    REGRESSION,
+    THIS_NETWORK,
+    WITHOUT_PRETRAINING,
+    NeuronFinding,
+)
+from layerwise.runs.numerals import four_digits, with_minus
 
 __all__ = ["LARGEST_GAP", "apart_line", "points", "separated_line", "verdict"]
 
@@ -22,6 +29,8 @@ def verdict(findings: Findings) -> str:
         return _density(findings)
     if findings.errors:
         return _given_back(findings)
+    if findings.target:
+        return _predicted(findings) if findings.targets else _unscored(findings)
     if ours is None:
         return _learned(findings) if findings.layers else _unscored(findings)
     all_labelled = findings.labelled >= findings.rows
@@ -91,8 +100,35 @@ def _less(ours: float, theirs: float) -> str:
     return f"{100 * abs(1 - ours / theirs):.1f} % {'less' if ours < theirs else 'more'}"
 
 
+def _predicted(findings: Findings) -> str:
+    """What a network that predicts a number came to."""
+    ours, linear = findings.nearness(THIS_NETWORK), findings.nearness(REGRESSION)
+    assert ours is not None
+    assert linear is not None
+    repeats = f" (mean of {len(ours.r2s)} seeds)" if len(ours.r2s) > 1 else ""
+    error = f"a squared error of {four_digits(ours.squared_error)}"
+    if math.isnan(ours.r2):
+        told = (
+            f"predicts the {findings.target} of {findings.scored:,} test rows, which do not vary, with {error}{repeats}"
+        )
+    elif ours.r2 < 0:
+        told = f"predicts {findings.target} of {findings.scored:,} test rows worse than their mean would"
+        told += f", with {error}{repeats}"
+    else:
+        told = f"explains {100 * ours.r2:.1f} % of the variance of {findings.target} in {findings.scored:,} test rows"
+        told += f", with {error}{repeats}"
+    compared = f"{_less(ours.squared_error, linear.squared_error)} than linear regression"
+    told += f": {compared} ({four_digits(linear.squared_error)})"
+    return f"From {findings.labelled:,} rows with a target, this network {told}."
+
+
 def _unscored(findings: Findings) -> str:
-    """Of a classifier whose test rows have no label."""
+    """Of a network whose test rows have no label, or no target."""
+    if findings.target:
+        return (
+            f"From {findings.labelled:,} rows of {findings.columns:,} columns the network learned to predict "
+            f"{findings.target}; it was not scored, because no test row has a target."
+        )
     return (
         f"From {findings.labelled:,} labelled rows of {findings.columns:,} columns the {findings.thing} learned "
         f"{len(findings.classes) or 'its'} classes; it was not scored, because no test row has a label."

@@ -11,11 +11,12 @@ from layerwise.training.loop import Place
 from layerwise.training.pretraining import LayerInfo
 from layerwise.training.single_machine import ClassInfo, MachineInfo
 
-__all__ = ["CourseObserver", "Info", "MistakesInfo", "Quiet", "RowsInfo", "Stage", "TuningInfo"]
+__all__ = ["CourseObserver", "Info", "MistakesInfo", "Quiet", "RowsInfo", "Stage", "TargetsInfo", "TuningInfo"]
 
 Kind = Literal["layer", "fine-tuning", "twin", "network", "neurons"]
-Measured = Literal["energy", "classes", "rows", "mistakes"]
-"""Which Info a stage has: of an energy model, of classes told apart, of rows that come back, of mistakes."""
+Measured = Literal["energy", "classes", "targets", "rows", "mistakes"]
+"""Which Info a stage has: of an energy model, of classes told apart, of numbers predicted, of rows that come back, of
+mistakes."""
 
 _TITLES = {"twin": "without pretraining"}
 
@@ -30,7 +31,7 @@ class Stage:
     depth : int
         Of a layer, from 0; of others the number of hidden layers.
     epochs : int
-    measured : {"energy", "classes", "rows", "mistakes"}
+    measured : {"energy", "classes", "targets", "rows", "mistakes"}
     """
 
     kind: Kind
@@ -63,6 +64,33 @@ class TuningInfo:
     held_out_loss: float | None = None
     held_out_accuracy: float | None = None
     flow: GradientFlowInfo | None = None
+
+
+@dataclass(frozen=True)
+class TargetsInfo:
+    """What is measured of a network that predicts numbers after an epoch.
+
+    Parameters
+    ----------
+    squared_error, r2 : float
+        On training rows that have a target: mean squared difference in squared units of the target, and the share of
+        the targets' variance that is explained.
+    held_out_squared_error, held_out_r2 : float or None
+        The same on rows that nothing is learned from; None where there are none.
+    flow : GradientFlowInfo or None
+        How learning reaches each layer.
+    """
+
+    squared_error: float
+    r2: float
+    held_out_squared_error: float | None = None
+    held_out_r2: float | None = None
+    flow: GradientFlowInfo | None = None
+
+    @property
+    def loss(self) -> float:
+        """What is descended: the squared error."""
+        return self.squared_error
 
 
 @dataclass(frozen=True)
@@ -110,7 +138,7 @@ class MistakesInfo:
     of_neurons: tuple[int, ...]
 
 
-Info = LayerInfo | MachineInfo | ClassInfo | TuningInfo | RowsInfo | MistakesInfo
+Info = LayerInfo | MachineInfo | ClassInfo | TuningInfo | TargetsInfo | RowsInfo | MistakesInfo
 """What is measured after an epoch, by the stage."""
 
 

@@ -15,15 +15,16 @@ from layerwise.networks.losses import CrossEntropy
 from layerwise.networks.reconstruction import Reconstruction
 from layerwise.randomness import RandomStream
 from layerwise.training.contrastive_tree import snapshot
-from layerwise.training.course_observer import Info, RowsInfo, TuningInfo
+from layerwise.training.course_observer import Info, RowsInfo, TargetsInfo, TuningInfo
 from layerwise.training.divergence import LastGood
 from layerwise.training.gradient_descent import DescentInfo, DescentState, GradientDescent
 from layerwise.training.pretraining import check_finite
+from layerwise.training.target_scale import TargetScale, explained
 from layerwise.training.task import Task
 
-__all__ = ["ClassesGauge", "DescentTask", "Gauge", "RowsGauge"]
+__all__ = ["ClassesGauge", "DescentTask", "Gauge", "RowsGauge", "TargetsGauge"]
 
-Gauge = Callable[[nn.Sequential], TuningInfo | RowsInfo]
+Gauge = Callable[[nn.Sequential], TuningInfo | TargetsInfo | RowsInfo]
 """From a network to what is measured of it on rows of its own."""
 
 
@@ -50,6 +51,34 @@ class ClassesGauge:
     def _of(self, network: nn.Sequential, values: Tensor, labels: Tensor) -> tuple[float, float]:
         scores = network(values)
         return float(self._loss.value(scores, labels)), float((scores.argmax(1) == labels).double().mean())
+
+
+class TargetsGauge:
+    """How near a network comes to the targets of rows.
+
+    Parameters
+    ----------
+    seen, unseen : (values, targets) or None
+        Training rows and rows held out, with targets of shape (batch, 1), mean 0 and standard deviation 1.
+    scale : TargetScale
+    """
+
+    def __init__(
+        self, seen: tuple[Tensor, Tensor] | None, unseen: tuple[Tensor, Tensor] | None, scale: TargetScale
+    ) -> None:
+        self._seen, self._unseen, self._variance = seen, unseen, float(scale.deviation[0]) ** 2
+
+    def __call__(self, network: nn.Sequential) -> TargetsInfo:
+        """Squared error and R² of both."""
+        if self._seen is None:
+            return TargetsInfo(float("nan"), float("nan"))
+        unseen = (None, None) if self._unseen is None else self._of(network, *self._unseen)
+        return TargetsInfo(*self._of(network, *self._seen), *unseen)
+
+    @torch.no_grad()
+    def _of(self, network: nn.Sequential, values: Tensor, targets: Tensor) -> tuple[float, float]:
+        given = network(values)
+        return self._variance * float((given - targets).square().double().mean()), explained(given, targets)
 
 
 class RowsGauge:
@@ -91,6 +120,8 @@ class DescentTask(Task):
         Of the draws.
     title : str
         How messages call the stage.
+    scale : TargetScale, optional
+        Of targets: what is learned gives them on their own scale.
     """
 
     module: nn.Sequential
@@ -104,9 +135,10 @@ class DescentTask(Task):
         gauge: Gauge,
         random: RandomStream,
         title: str,
+        scale: TargetScale | None = None,
     ) -> None:
         super().__init__(replace(trainer, watch_every=stream.n_batches), stream, network)
-        self._gauge, self._random, self._title = gauge, random, title
+        self._gauge, self._random, self._title, self._scale = gauge, random, title, scale
 
     def first_state(self) -> DescentState:
         """The State before the first minibatch."""
@@ -134,8 +166,13 @@ class DescentTask(Task):
         """The network before its loss began to explode."""
         network = copy.deepcopy(self.module)
         network.load_state_dict(self._good.kept)
-        return network
+        return self._used(network)
 
     def finish(self, state: DescentState) -> nn.Sequential:
         """The network."""
-        return state.network
+        return self._used(state.network)
+
+    def _used(self, network: nn.Sequential) -> nn.Sequential:
+        if self._scale is not None:
+            self._scale.put_into(network)
+        return network

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from layerwise.data.minibatches import MinibatchStream
 from layerwise.errors import DataError
+from layerwise.training.target_scale import TargetScale
 
 __all__ = ["Lessons"]
 
@@ -23,14 +24,14 @@ class Lessons:
     rows : MinibatchStream
         All rows; labels are not looked at.
     labelled : MinibatchStream or None
-        The labelled rows, for fine-tuning.
+        The labelled rows, for fine-tuning; or those that have a target, with it.
     classes : int
     sample : Tensor of shape (rows, columns)
         Some prepared training rows: visible units start from them, and measurements are taken on them.
     held_out : Tensor or None
         As many prepared rows that no layer learns from, for the free-energy gap.
     labelled_sample : (values, labels) or None
-        Some labelled training rows, for measurements.
+        Some labelled training rows, for measurements; where there are targets, with these in the labels' place.
     """
 
     rows: MinibatchStream
@@ -42,7 +43,9 @@ class Lessons:
     units: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the visible units are made from, as :func:`layerwise.units.kind_from` takes it."""
     held_out_labelled: tuple[Tensor, Tensor] | None = None
-    """Labelled rows that nothing is learned from, for a classifier's curves."""
+    """Labelled rows that nothing is learned from, for curves; or rows with targets."""
+    target_scale: TargetScale | None = None
+    """How targets were brought to mean 0 and standard deviation 1; None where rows have labels."""
 
     def with_labels(self, model: str) -> MinibatchStream:
         """The labelled rows.

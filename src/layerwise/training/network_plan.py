@@ -1,20 +1,21 @@
-"""What the course of a network does that is trained as a whole, and of a multilayer perceptron, which tells classes."""
+"""What the course of a network does that is trained as a whole, and of a multilayer perceptron."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
 
 from torch import nn
 
-from layerwise.errors import OptionError
+from layerwise.errors import DataError, OptionError
 from layerwise.networks import Network
 from layerwise.networks.initialisation import INITIALISATIONS
+from layerwise.networks.losses import Squared
 from layerwise.randomness import RandomStream
 from layerwise.training.course_observer import Stage
-from layerwise.training.descent_task import ClassesGauge, DescentTask
+from layerwise.training.descent_task import ClassesGauge, DescentTask, TargetsGauge
 from layerwise.training.gradient_descent import GradientDescent
 from layerwise.training.lessons import Lessons
 from layerwise.training.machine_plan import MachineVisible
@@ -81,7 +82,7 @@ class NetworkPlan(ABC):
 
 @dataclass(frozen=True)
 class MLPPlan(NetworkPlan):
-    """A multilayer perceptron: hidden layers under class scores, trained on the rows that have a label.
+    """A multilayer perceptron: hidden layers under class scores or a number, trained on the rows that have an answer.
 
     Parameters
     ----------
@@ -99,6 +100,9 @@ class MLPPlan(NetworkPlan):
     weight_decay : float
     dropout, input_dropout : float
         Share of each hidden layer's units, and of the inputs, that is silenced in a step.
+    predicts : {"classes", "numbers"}
+        What the rows' answers are. Of numbers the squared error is descended, mean and standard deviation of the
+        training rows' targets being 0 and 1.
     """
 
     model: ClassVar[str] = "mlp"
@@ -114,10 +118,18 @@ class MLPPlan(NetworkPlan):
     weight_decay: float = 0.0
     dropout: float = 0.2
     input_dropout: float = 0.0
+    predicts: Literal["classes", "numbers"] = "classes"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.predicts not in ("classes", "numbers"):
+            raise OptionError("predicts", self.predicts, "must be 'classes' or 'numbers'")
 
     def descent(self, steps: int) -> GradientDescent:
         """The trainer, whose learning rate reaches zero after so many steps."""
-        return GradientDescent(
+        told = GradientDescent(Squared(), "targets") if self.regresses else GradientDescent()
+        return replace(
+            told,
             learning_rate=self.learning_rate,
             schedule=Linear(steps),
             weight_decay=self.weight_decay,
@@ -125,19 +137,28 @@ class MLPPlan(NetworkPlan):
             input_dropout=self.input_dropout,
         )
 
+    @property
+    def regresses(self) -> bool:
+        """Whether a number is predicted."""
+        return self.predicts == "numbers"
+
     def stages(self, lessons: Lessons) -> list[Stage]:
         """One, the whole network."""
-        return [Stage("network", len(self.hidden), self.epochs, "classes")]
+        return [Stage("network", len(self.hidden), self.epochs, "targets" if self.regresses else "classes")]
 
     def network(self, units: Mapping[str, Any], classes: int, random: RandomStream) -> Network:
         """The network with random weights."""
-        sizes = (kind_from(units).size, *self.hidden, classes)
+        sizes = (kind_from(units).size, *self.hidden, 1 if self.regresses else classes)
         return Network.of_sizes(sizes, self.activation, initialisation=self.initialisation, random=random)
 
     def task(self, stage: Stage, learned: Mapping[str, nn.Module], lessons: Lessons, random: RandomStream) -> Task:
         """Begin it."""
         stream = lessons.with_labels(self.model)
         network = self.network(lessons.units, lessons.classes, random.child("weights")).to(lessons.sample.device)
-        gauge = ClassesGauge(lessons.labelled_sample, lessons.held_out_labelled)
+        measured, scale = (lessons.labelled_sample, lessons.held_out_labelled), lessons.target_scale
+        if self.regresses == (scale is None):
+            remedy = "give rows with labels to learn classes, and with targets to learn numbers"
+            raise DataError("predicts", self.predicts, "is not what the rows tell", remedy)
+        gauge = ClassesGauge(*measured) if scale is None else TargetsGauge(*measured, scale)
         trainer = self.descent(stage.epochs * stream.n_batches)
-        return DescentTask(network, trainer, stream, gauge, random.child("draws"), stage.title)
+        return DescentTask(network, trainer, stream, gauge, random.child("draws"), stage.title, scale)
