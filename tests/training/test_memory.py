@@ -52,10 +52,10 @@ def test_other_problems_stay_what_they_are(problem: Exception) -> None:
 
 def test_parameters_are_counted_layer_by_layer_and_fit_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
     count = (5 * 4 + 5 + 4) + (4 * 3 + 4 + 3)
-    monkeypatch.setattr(memory, "_physical_memory", lambda: memory.BYTES * count)
+    monkeypatch.setattr(memory, "physical_memory", lambda: memory.BYTES * count)
     check_parameters("hidden", [4, 3], 5)
-    monkeypatch.setattr(memory, "_physical_memory", lambda: memory.BYTES * count - 1)
+    monkeypatch.setattr(memory, "physical_memory", lambda: memory.BYTES * count - 1)
     with pytest.raises(OptionError, match=r"hidden = \[4, 3\]: needs more memory than there is"):
         check_parameters("hidden", [4, 3], 5)
-    monkeypatch.setattr(memory, "_physical_memory", lambda: None)
+    monkeypatch.setattr(memory, "physical_memory", lambda: None)
     check_parameters("hidden", [10**30], 5)

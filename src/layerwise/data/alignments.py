@@ -13,13 +13,13 @@ References
 
 from __future__ import annotations
 
-import gzip
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from layerwise.data.limits import content_of
 from layerwise.data.reading import reading, stem
 from layerwise.data.rows import Dataset, Rows
 from layerwise.errors import DataError, OptionError
@@ -73,11 +73,8 @@ def load_alignment(path: Path, *, alphabet: str = ALPHABET, unknown: Literal["ga
     letters = alphabet.upper()
     if len(set(letters)) != len(letters) or not letters.isascii() or not letters:
         raise OptionError("alphabet", alphabet, "must be different ASCII letters")
-    with reading(path, _FORM), path.open("rb") as file:
-        # Two bytes say whether it is packed, whatever its name says.
-        packed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        content = gzip.decompress(file.read()) if packed else file.read()
+    with reading(path, _FORM):
+        content = content_of(path)
     names, sequences = _sequences(content, path)
     joined = np.frombuffer(b"".join(sequences), dtype=np.uint8).reshape(len(sequences), -1)
     codes = _codes_of_bytes(letters)[joined]

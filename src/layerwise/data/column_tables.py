@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 
 from layerwise.data.columns import TablePreparation
+from layerwise.data.parquet_files import read_parquet
 from layerwise.data.preparation import Preparation
 from layerwise.data.reading import reading, stem
 from layerwise.data.rows import Dataset, Rows
@@ -101,9 +102,10 @@ def read_table(path: Path) -> Any:
         if ending == ".csv":
             table: Any = module.read_csv(path, convert_options=module.ConvertOptions(strings_can_be_null=True))
         else:
-            table = module.read_table(path, page_checksum_verification=True)
+            table = read_parquet(path)
+        names = [str(name) for name in table.column_names]
     if ending == ".csv":
-        check_header([str(name) for name in table.column_names], path, table)
+        check_header(names, path, table)
     return table
 
 

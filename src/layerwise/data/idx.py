@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from layerwise.data.limits import check_declared
 from layerwise.data.reading import reading, stem
 from layerwise.data.rows import Dataset, Rows
 from layerwise.errors import DataError
@@ -75,6 +76,7 @@ def _parse(file: io.BufferedIOBase, path: Path, limit: int) -> npt.NDArray[Any]:
     if n_bytes > limit:
         rule = f"the header declares {n_bytes} bytes, more than the file can hold"
         raise DataError(path.name, declared, rule, "the file is truncated or damaged: copy it again")
+    check_declared(path, n_bytes)
     # Grows with what is really there: a header is not believed.
     content = bytearray()
     while len(content) < n_bytes and (chunk := file.read(min(_CHUNK, n_bytes - len(content)))):

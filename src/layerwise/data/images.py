@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from layerwise.data.classes import class_order
 from layerwise.data.idx import is_idx
+from layerwise.data.limits import check_declared
 from layerwise.data.reading import reading
 from layerwise.data.rows import Dataset, Rows
 from layerwise.errors import DataError
@@ -18,6 +19,8 @@ from layerwise.errors import DataError
 __all__ = ["load_images"]
 
 _ENDINGS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+# By a file's first bytes pillow knows dozens more, one of which it hands to another program: PostScript.
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _DATA_FILES = frozenset({".npy", ".npz", ".csv", ".parquet"})
 # A picture is a row with one column a pixel: beyond this no layer could be learned from it, and a header that
 # declares more is more likely to be a decompression bomb.
@@ -89,6 +92,7 @@ def _read_all(paths: list[Path], folder: Path, labels: list[str] | None) -> Rows
             rule = f"must be {width} × {height} pixels, as {paths[0].relative_to(folder)} is"
             raise DataError(what, f"{size[0]} × {size[1]}", rule, "bring all pictures to one size")
     with reading(folder, "a folder of pictures"):
+        check_declared(folder, len(paths) * height * width)
         values = np.empty((len(paths), height, width), dtype=np.uint8)
     for row, path in enumerate(paths):
         values[row] = _grey(path)
@@ -103,17 +107,18 @@ def _open(path: Path) -> Any:
     with warnings.catch_warnings():
         # Sizes are judged here, by a stricter limit than pillow's warning.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(path)
+        return Image.open(path, formats=_FORMATS)
 
 
 def _size(path: Path) -> tuple[int, int]:
     from PIL import Image
 
-    try:
-        with reading(path, "a picture"), _open(path) as image:
-            width, height = image.size
-    except Image.DecompressionBombError:
-        width = height = _MOST_PIXELS
+    with reading(path, "a picture"):
+        try:
+            with _open(path) as image:
+                width, height = image.size
+        except Image.DecompressionBombError:
+            width = height = _MOST_PIXELS
     if width * height > _MOST_PIXELS:
         raise DataError(path.name, path, f"must have at most {_MOST_PIXELS} pixels", "scale the pictures down")
     return width, height

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from layerwise.data.limits import check_declared
 from layerwise.data.reading import reading, stem
 from layerwise.data.rows import Dataset, Rows
 from layerwise.errors import DataError
@@ -90,10 +91,11 @@ def load_npz(path: Path, *, missing: bool = False) -> Dataset:
             "X_test": _only(names, _TEST_ROWS, path),
             "y_test": _only(names, _TEST_LABELS, path),
         }
+        check_declared(path, _unpacked(archive, None if sparse else set(keys.values())))
         arrays: dict[str, Any] = {part: archive[key] for part, key in keys.items() if key is not None}
         if sparse:
             file.seek(0)
-            arrays["X"] = _read_sparse(file)
+            arrays["X"] = _read_sparse(file, path)
     if "y_test" in arrays and "X_test" not in arrays:
         raise DataError(path.name, _listed(names), "holds y_test without X_test", "save X_test beside it")
     train = _part(arrays, keys, "X", "y", path, missing)
@@ -101,11 +103,19 @@ def load_npz(path: Path, *, missing: bool = False) -> Dataset:
     return Dataset.from_parts(stem(path), train, test, str(path))
 
 
-def _read_sparse(file: BinaryIO) -> Any:
+def _unpacked(archive: Any, keys: set[str | None] | None) -> int:
+    """Bytes that members of an archive declare, of those names or all; unpacking stops there."""
+    members = [(member.filename.removesuffix(".npy"), member.file_size) for member in archive.zip.infolist()]
+    return sum(size for name, size in members if keys is None or name in keys)
+
+
+def _read_sparse(file: BinaryIO, path: Path) -> Any:
     from scipy import sparse
 
     load: Any = sparse.load_npz
-    return load(file)
+    matrix = load(file)
+    check_declared(path, 8 * matrix.shape[0])  # of whatever form: rows without an entry take memory, too
+    return matrix
 
 
 def _part(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zipfile
-import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,22 +9,6 @@ from pathlib import Path
 from layerwise.errors import DataError, InputError
 
 __all__ = ["reading", "stem"]
-
-# What numpy, scipy, pyarrow, pillow, gzip and zipfile raise between them on damaged or foreign bytes.
-_DAMAGE = (
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 @contextmanager
@@ -53,7 +34,7 @@ def reading(
         raise
     except MemoryError as error:
         raise DataError(path.name, path, "does not fit into memory", "give fewer rows or columns") from error
-    except _DAMAGE as error:
+    except Exception as error:  # numpy, pyarrow, pillow, gzip and zipfile raise dozens of kinds between them
         if isinstance(error, OSError) and error.errno is not None and error.strerror:
             raise DataError(
                 path.name, path, f"cannot be read: {error.strerror}", "check path and permissions"

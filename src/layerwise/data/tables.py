@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from layerwise.data.parquet_files import read_parquet
 from layerwise.data.reading import reading, stem
 from layerwise.data.rows import Dataset, Rows
 from layerwise.data.target import TargetHolds, read_target
@@ -55,8 +56,7 @@ def load_table(
     except ImportError as error:
         raise DataError(path.name, path.suffix, "needs the package pyarrow", _INSTALL) from error
     with reading(path, f"a {path.suffix.lower()} table"):
-        # Not every writer adds checksums to its pages; where they are they are looked at.
-        table: Any = module.read_csv(path) if is_csv else module.read_table(path, page_checksum_verification=True)
+        table: Any = module.read_csv(path) if is_csv else read_parquet(path)
         names = [str(name) for name in table.column_names]
     if is_csv:
         check_header(names, path, table)

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
+from layerwise.data.limits import LONGEST_KEY, text_of, toml_of
 from layerwise.errors import RunError
 
 __all__ = ["FORMAT", "Manifest", "can_be_said"]
@@ -72,8 +73,8 @@ class Manifest:
             if path.is_symlink() or not path.is_file():
                 rule = "is no file of its own, so this is no estimator's folder"
                 raise RunError(path.name, path.parent, rule, "name a folder that an estimator's save() made")
-            text = path.read_text(encoding="utf-8")
-            tables = _parsed(text)
+            text = text_of(path)
+            tables = toml_of(text)
             number = tables["format"]
             if isinstance(number, int) and number > FORMAT:
                 rule = f"is of format {number}, by layerwise {tables.get('layerwise')}; this layerwise reads {FORMAT}"
@@ -84,7 +85,7 @@ class Manifest:
             parameters = {name: _tuples(value) for name, value in tables["parameters"].items()}
             parameters |= dict.fromkeys(tables["unset"])
             return cls(str(tables["estimator"]), parameters, str(tables["model"]), str(tables["layerwise"]))
-        except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as problem:
+        except (OSError, LookupError, TypeError, ValueError, AttributeError) as problem:
             if isinstance(problem, RunError):
                 raise
             rule = f"is damaged and cannot be read ({' '.join(str(problem).split())})"
@@ -95,17 +96,15 @@ def can_be_said(value: object) -> bool:
     """Whether a parameter can stand in the file and come back as it was, to its type."""
     if type(value) is tuple:
         return all(item is not None and can_be_said(item) for item in cast("tuple[object, ...]", value))
-    return value is None or type(value) in (bool, int, float) or (type(value) is str and value.isprintable())
+    return (
+        value is None
+        or type(value) in (bool, int, float)
+        or (type(value) is str and value.isprintable() and len(value) <= LONGEST_KEY)
+    )
 
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in cast("list[Any]", value)) if isinstance(value, list) else value
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    import tomllib
-
-    return tomllib.loads(text)
 
 
 def _without_checksum(text: str) -> str:

@@ -25,7 +25,7 @@ import sklearn
 from sklearn.base import BaseEstimator
 from sklearn.utils import validation
 
-from layerwise.errors import LayerwiseError, OptionError, RunError, StorageError
+from layerwise.errors import OptionError, RunError, StorageError
 from layerwise.estimators.card import card_of, is_own_card
 from layerwise.estimators.curves import curves_of, to_lines
 from layerwise.estimators.manifest import Manifest, can_be_said
@@ -121,7 +121,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         return _made(kind, dict(manifest.parameters), from_tree(read_tree(place, _KIND)))
     except RunError:
         raise
-    except (LookupError, TypeError, ValueError, RuntimeError, AttributeError, LayerwiseError) as problem:
+    except Exception as problem:  # constructors of fifty types refuse parts that do not fit
         rule = f"has parts that do not fit this layerwise ({' '.join(str(problem).split())})"
         raise RunError(MODEL, folder, rule, f"open it with layerwise {manifest.layerwise}, which wrote it") from problem
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from layerwise.data.builtin import BUILT_IN
 from layerwise.data.column_tables import TABLES
+from layerwise.data.limits import text_of, toml_of
 from layerwise.data.rows import Rows
 from layerwise.errors import OptionError
 from layerwise.runs.defaults import defaults_for
@@ -62,20 +62,24 @@ class Draft:
             There is no such file, or it is no TOML.
         """
         try:
-            text = path.read_text(encoding="utf-8")
+            text = text_of(path)
         except OSError as problem:
             remedy = "give the path of a recipe, such as runs/digits-1/recipe.toml"
             raise OptionError("recipe", path, f"cannot be read: {problem.strerror or problem}", remedy) from problem
         except UnicodeDecodeError as problem:
             raise OptionError("recipe", path, "is no text in UTF-8", "write it again") from problem
+        except ValueError as problem:
+            raise OptionError(
+                "recipe", path, f"cannot be a recipe: {problem}", "name one that a run wrote"
+            ) from problem
         return cls.from_text(text, path)
 
     @classmethod
     def from_text(cls, text: str, path: Path) -> Draft:
         """Parse a recipe's text; a relative path in it starts at the file's folder."""
         try:
-            tables = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as problem:
+            tables = toml_of(text)
+        except ValueError as problem:
             raise OptionError("recipe", path, f"is no valid TOML ({problem})", "correct that line") from problem
         data, training = _table(tables.get("data")), _table(tables.get("training"))
         if data is not None and isinstance(source := data.get("source"), str):

@@ -14,12 +14,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from layerwise.data.limits import text_of
 from layerwise.errors import RunError, StorageError
 from layerwise.runs.measured import Curve, FlowCurve
 from layerwise.training.checkpoint import write_atomically
 
 __all__ = ["Metrics"]
 
+_LONGEST = 1 << 28
+_LARGEST_COUNT = 2**62
 _NOT_MEASURES = ("repeat", "stage", "epoch", "rows_per_second", "seconds", "flow")
 
 
@@ -54,20 +57,19 @@ class Metrics:
         """
         remedy = "use a copy of the run"
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as problem:
+            text = text_of(path, _LONGEST)
+        except (OSError, ValueError) as problem:
             raise RunError("metrics.jsonl", path, f"cannot be read ({problem})", remedy) from problem
-        raw = text.splitlines()
-        if count is None and not text.endswith("\n"):
-            raw = raw[:-1]  # a run that is under way, or was killed, is in the middle of a line
+        *raw, rest = text.split("\n")  # not by splitlines: a name may hold what Unicode, too, takes for a line's end
+        if count is not None and rest:
+            raw.append(rest)  # without a checkpoint a run is under way, or was killed, in the middle of a line
         if count is not None and len(raw) < count:
             raise RunError("metrics.jsonl", path, f"is damaged: {len(raw)} lines of {count} are there", remedy)
         kept = raw[:count]
         try:
             lines = [json.loads(line) for line in kept]
-            if not all(isinstance(line, dict) and "repeat" in line for line in lines):
-                raise ValueError("a line is no object of a run")
-        except ValueError as problem:
+            _check(lines)
+        except (ValueError, RecursionError) as problem:
             raise RunError("metrics.jsonl", path, f"is damaged ({problem})", remedy) from problem
         if count is not None and len(raw) > count:
             write_atomically(path, "".join(f"{line}\n" for line in kept).encode())
@@ -132,8 +134,55 @@ class Metrics:
         return [sum(of_neuron) for of_neuron in zip(*counts, strict=True)]
 
 
+def _check(lines: list[Any]) -> None:
+    """Refuse what no run writes: a line of another form, or another form than the first of its stage.
+
+    Raises
+    ------
+    ValueError
+    """
+    forms: dict[tuple[int, str], object] = {}
+    for line in lines:
+        if not _is_line(line):
+            raise ValueError("a line is no object of a run")
+        if "stage" in line:
+            figures = [name for name, value in line.items() if name not in _NOT_MEASURES and _is_figure(value)]
+            flow: dict[str, Any] = line.get("flow") or {"names": []}
+            counts: list[int] = line.get("of_neurons", [])
+            form = (figures, sorted(flow), len(flow["names"]), len(counts))
+            if forms.setdefault((line["repeat"], line["stage"]), form) != form:
+                raise ValueError("lines of one stage measure different things")
+
+
+def _is_line(line: Any) -> bool:
+    if not isinstance(line, dict):
+        return False
+    of_run = cast("dict[str, Any]", line)
+    flow, counts = of_run.get("flow"), of_run.get("of_neurons", [])
+    of_stage = isinstance(of_run.get("stage"), str) and type(of_run.get("epoch")) is int
+    return (
+        type(of_run.get("repeat")) is int
+        and (of_stage or not {"stage", "flow", "of_neurons"} & of_run.keys())
+        and isinstance(of_run.get("result", {}), dict)
+        and isinstance(of_run.get("diverged", ""), str)
+        and isinstance(counts, list)
+        and all(type(count) is int for count in cast("list[Any]", counts))
+        and (flow is None or _is_flow(flow))
+    )
+
+
+def _is_flow(flow: Any) -> bool:
+    if not isinstance(flow, dict) or not isinstance(names := cast("dict[str, Any]", flow).get("names"), list):
+        return False
+    measures = [values for name, values in cast("dict[str, Any]", flow).items() if name != "names"]
+    return all(isinstance(name, str) for name in cast("list[Any]", names)) and all(
+        isinstance(values, list) and all(_is_figure(value) for value in cast("list[Any]", values))
+        for values in measures
+    )
+
+
 def _is_figure(value: Any) -> bool:
-    return value is None or isinstance(value, int | float)
+    return value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) <= _LARGEST_COUNT)
 
 
 def _number(value: Any) -> float:

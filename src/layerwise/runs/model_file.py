@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
-from torch import nn
+from torch import Tensor, nn
 
 from layerwise.data.columns import TablePreparation
 from layerwise.data.preparation import Preparation
 from layerwise.energy import RBM, BeliefNet
 from layerwise.energy.class_rbm import class_rbm
-from layerwise.errors import LayerwiseError, RunError
+from layerwise.errors import RunError
 from layerwise.networks import sigmoid_stack
 from layerwise.randomness import RandomStream
 from layerwise.runs.energy_model import EnergyModel
@@ -67,21 +68,59 @@ def read_model(path: Path) -> Model:
         raise RunError("RUN", path.parent, rule, f"go on with it by `layerwise resume {path.parent}`")
     tree = read_tree(path, _KIND)
     try:
-        kind, code = str(tree.get("model", "dbn")), tree.get("code")  # the first models were all belief networks
-        common: dict[str, Any] = {
-            "preparation": Preparation.from_tensors(tree["preparation"]),
-            "classes": tuple(str(name) for name in tree["classes"]),
-            "columns": None if tree["columns"] is None else tuple(tree["columns"]),
-            "picture": None if tree["picture"] is None else (int(tree["picture"][0]), int(tree["picture"][1])),
-            "full_scale": tree["full_scale"],
-            "provenance": tree["provenance"],
-            "kind": kind,
-            "code": None if code is None else TablePreparation.from_tree(code),
-        }
+        common = _common(tree)
+        _check_sizes(tree, common)
         return _network(tree, common) if "plan" in tree else _energy(tree, common)
-    except (LookupError, TypeError, ValueError, RuntimeError, LayerwiseError) as problem:
+    except Exception as problem:  # torch, pydantic and plans refuse parts that do not fit in a dozen ways
         rule = f"is damaged: its parts do not fit ({' '.join(str(problem).split())})"
         raise RunError("file", path, rule, "use a copy of it") from problem
+
+
+def _common(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """What every model has.
+
+    Raises
+    ------
+    ValueError
+        It is of other types, or a picture is none of the rows'.
+    """
+    preparation, code = Preparation.from_tensors(tree["preparation"]), tree.get("code")
+    picture, white, provenance = tree["picture"], tree["full_scale"], tree["provenance"]
+    if picture is not None and (
+        len(picture) != 2 or picture[0] < 1 or picture[0] * picture[1] != preparation.n_columns
+    ):
+        raise ValueError(f"a picture of {picture} for {preparation.n_columns} columns")
+    if not isinstance(provenance, dict) or not (
+        white is None or (type(white) in (int, float) and 0 < white < math.inf)
+    ):
+        raise ValueError("provenance and full_scale are of other types")
+    return {
+        "preparation": preparation,
+        "classes": tuple(str(name) for name in tree["classes"]),
+        "columns": None if tree["columns"] is None else tuple(str(name) for name in tree["columns"]),
+        "picture": None if picture is None else (int(picture[0]), int(picture[1])),
+        "full_scale": white,
+        "provenance": provenance,
+        "kind": str(tree.get("model", "dbn")),  # the first models were all belief networks
+        "code": None if code is None else TablePreparation.from_tree(code),
+    }
+
+
+def _check_sizes(tree: Mapping[str, Any], common: Mapping[str, Any]) -> None:
+    """Refuse layers whose weights the file does not hold, before memory is taken for them.
+
+    Raises
+    ------
+    ValueError
+    """
+    units = common["preparation"].n_units
+    parts: list[Mapping[str, Tensor]] = [tree["network"] or {}, *tree.get("layers", ())]
+    held = sum(tensor.numel() for part in parts for tensor in part.values())
+    sizes = [units, *tree["plan"].get("hidden", ())] if "plan" in tree else list(tree["sizes"])
+    if not units <= sizes[0] <= units + len(common["classes"]):  # a machine's labels may be units, too
+        raise ValueError(f"{sizes[0]} units for rows of {units}")
+    if min(sizes) < 1 or sum(below * above for below, above in pairwise(sizes)) > held:
+        raise ValueError(f"layers of {sizes} units, and {held} parameters")
 
 
 def _network(tree: Mapping[str, Any], common: dict[str, Any]) -> NetworkModel:

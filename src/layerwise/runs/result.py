@@ -108,7 +108,7 @@ class Result:
                     str(name): (_number(error), _number(r2)) for name, (error, r2) in line.get("targets", {}).items()
                 },
             }
-        except (AttributeError, KeyError, TypeError, ValueError) as problem:
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as problem:
             raise RunError("metrics.jsonl", dict(line), f"is damaged ({problem})", "use a copy of the run") from problem
         return cls(data=data, layers=layers, accuracies=accuracies, seconds=seconds, **of_some, **counts)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 
+from layerwise.data.limits import physical_memory
 from layerwise.errors import OptionError
 
 __all__ = ["check_parameters", "enough_memory"]
@@ -71,14 +71,7 @@ def check_parameters(what: str, hidden: Sequence[int], visible: int) -> None:
     for size in hidden:
         parameters += below * size + below + size
         below = size
-    needed, there = BYTES * parameters, _physical_memory()
+    needed, there = BYTES * parameters, physical_memory()
     if there is not None and needed > there:
         rule = f"{RULE}: {needed / 1e9:,.0f} GB for the parameters alone, of {there / 1e9:,.0f} GB"
         raise OptionError(what, list(hidden), rule, "give smaller layers")
-
-
-def _physical_memory() -> int | None:
-    """Bytes; None where the system does not say, as on Windows."""
-    if not hasattr(os, "sysconf"):
-        return None
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

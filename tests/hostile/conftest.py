@@ -1,0 +1,8 @@
+"""The readers of files and the damage to them, which the fuzzer has, too."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
