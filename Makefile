@@ -53,5 +53,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing torch (once, a few minutes on a slow line) ..."
 	@$(PINS) $(BIN)/python -m pip install -qq "$$(grep '^torch==' constraints.txt)"
 	@echo "Installing layerwise and what it needs ..."
-	@$(PINS) $(BIN)/python -m pip install -qq --editable '.[data,docs,onnx,test]'
+	@$(PINS) $(BIN)/python -m pip install -qq --editable '.[data,docs,onnx,remote,test]'
 	@touch $@

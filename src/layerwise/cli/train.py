@@ -21,6 +21,7 @@ def train(
     data: options.Data = "digits",
     labels: options.Labels = None,
     target: options.Target = None,
+    stream: options.Stream = None,
     model: options.Model = None,
     hidden: options.Hidden = None,
     visible: options.Visible = None,
@@ -89,7 +90,12 @@ def train(
     is_recipe = Path(data).suffix.lower() == ".toml"
     draft = Draft.from_file(Path(data)) if is_recipe else Draft()
     flags: dict[str, dict[str, Any]] = {
-        "data": {"source": None if is_recipe else _source(data), "labels": _count(labels), "target": target},
+        "data": {
+            "source": None if is_recipe else _source(data),
+            "labels": _count(labels),
+            "target": target,
+            "stream": stream,
+        },
         "training": {
             "model": _name(model),
             "hidden": None if hidden is None else _sizes(hidden),

@@ -38,6 +38,7 @@ __all__ = [
     "Rule",
     "RuleName",
     "Seed",
+    "Stream",
     "Target",
     "Tied",
     "Unlabelled",
@@ -137,7 +138,7 @@ Data = Annotated[
     typer.Argument(
         metavar="DATA",
         help="digits, mnist, fashion-mnist; a .npy, .npz, .csv, .parquet, .fasta(.gz) or idx(.gz) file; a folder "
-        "of pictures with one folder a class; or a recipe, RECIPE.toml.",
+        "of pictures with one folder a class, or of tables; or a recipe, RECIPE.toml.",
     ),
 ]
 Labels = Annotated[
@@ -155,6 +156,16 @@ Target = Annotated[
         metavar="COLUMN",
         rich_help_panel=_DATA,
         help="Column of a table that holds the labels, or the numbers to predict.",
+    ),
+]
+Stream = Annotated[
+    bool | None,
+    typer.Option(
+        "--stream/--no-stream",
+        show_default="where the file is larger than half of the memory",
+        rich_help_panel=_DATA,
+        help="Leave the rows on disk and learn from a window of them at a time. Folders of .parquet, .arrow or .csv "
+        "files, and addresses such as s3://…, are always read so.",
     ),
 ]
 Model = Annotated[

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from layerwise.data.download import fetch
+from layerwise.data.download import cache_folder, fetch
 from layerwise.data.idx import parts_to_dataset
 from layerwise.data.rows import Dataset, Rows
 from layerwise.errors import DataError
@@ -125,10 +125,7 @@ def load_built_in(name: str, *, cache: Path | None = None, progress: bool = Fals
         return _from_folder(name, published, Path(folder).expanduser())
     mirror = os.environ.get("LAYERWISE_MIRROR")
     url = f"{mirror.rstrip('/')}/{name}/" if mirror else published.home
-    if cache is None:
-        import pooch
-
-        cache = Path(pooch.os_cache("layerwise"))
+    cache = cache or cache_folder()
     remedy = (
         f"check the connection and try again, or put the four files into a folder {name} and name the folder above it "
         "in LAYERWISE_DATA"

@@ -8,10 +8,17 @@ from typing import Any
 
 from layerwise.errors import DataError, StorageError
 
-__all__ = ["fetch"]
+__all__ = ["cache_folder", "fetch"]
 
 _SECONDS_TO_ANSWER = 30
 _CHUNK = 1 << 16
+
+
+def cache_folder() -> Path:
+    """The user's cache directory."""
+    import pooch
+
+    return Path(pooch.os_cache("layerwise"))
 
 
 def fetch(

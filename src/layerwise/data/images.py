@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from layerwise.data.idx import is_idx
 from layerwise.data.limits import check_declared
 from layerwise.data.reading import reading
 from layerwise.data.rows import Dataset, Rows
+from layerwise.data.sequel import Part, Sequel
+from layerwise.data.stored import part_rows
 from layerwise.errors import DataError
 
-__all__ = ["load_images"]
+__all__ = ["load_images", "picture_sequel"]
 
 _ENDINGS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 # By a file's first bytes pillow knows dozens more, one of which it hands to another program: PostScript.
@@ -39,6 +42,39 @@ def load_images(folder: Path) -> Dataset:
     DataError
         Where there are no pictures, or one of them is damaged, transparent, too large or not of the others' size.
     """
+    paths, labels = _found(folder)
+    height, width = _common_size(paths, folder)
+    with reading(folder, "a folder of pictures"):
+        check_declared(folder, len(paths) * height * width)
+        values = np.empty((len(paths), height, width), dtype=np.uint8)
+    for row, path in enumerate(paths):
+        values[row] = _grey(path)
+    rows = Rows.from_arrays(values, labels, full_scale=_WHITE, name=folder.name, label_name="names of folders")
+    return Dataset(folder.name, rows, None, str(folder))
+
+
+def picture_sequel(folder: Path) -> Sequel:
+    """The same rows some hundred at a time.
+
+    Raises
+    ------
+    DataError
+        As :func:`load_images`; where a picture is damaged, when it is its turn.
+    """
+    paths, labels = _found(folder)
+    height, width = _common_size(paths, folder)
+    step = part_rows(height * width)
+
+    def parts() -> Iterator[Part]:
+        for first in range(0, len(paths), step):
+            values = np.stack([_grey(path).ravel() for path in paths[first : first + step]])
+            yield Part(values, None if labels is None else labels[first : first + step], folder.name, first)
+
+    return Sequel(folder.name, parts(), picture=(height, width), full_scale=_WHITE)
+
+
+def _found(folder: Path) -> tuple[list[Path], list[str] | None]:
+    """The pictures and, where they lie in folders, the name of each one's folder."""
     with reading(folder, "a folder of pictures"):
         folders = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
         loose = _pictures(folder)
@@ -49,7 +85,7 @@ def load_images(folder: Path) -> Dataset:
     if not folders:
         if not loose:
             raise _no_pictures(folder)
-        return Dataset(folder.name, _read_all(loose, folder, None), None, str(folder))
+        return loose, None
     paths: list[Path] = []
     labels: list[str] = []
     for name in class_order(entry.name for entry in folders):
@@ -58,7 +94,7 @@ def load_images(folder: Path) -> Dataset:
             raise _no_pictures(folder / name)
         paths += found
         labels += [name] * len(found)
-    return Dataset(folder.name, _read_all(paths, folder, labels), None, str(folder))
+    return paths, labels
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -83,7 +119,14 @@ def _no_pictures(folder: Path) -> DataError:
     return DataError(f"folder {folder.name}", folder, rule, remedy)
 
 
-def _read_all(paths: list[Path], folder: Path, labels: list[str] | None) -> Rows:
+def _common_size(paths: list[Path], folder: Path) -> tuple[int, int]:
+    """Height and width.
+
+    Raises
+    ------
+    DataError
+        One picture has another size than the first.
+    """
     # Sizes first, from the headers alone, so that one odd picture costs no decoding and no memory.
     width, height = _size(paths[0])
     for path in paths[1:]:
@@ -91,12 +134,7 @@ def _read_all(paths: list[Path], folder: Path, labels: list[str] | None) -> Rows
             what = str(path.relative_to(folder))
             rule = f"must be {width} × {height} pixels, as {paths[0].relative_to(folder)} is"
             raise DataError(what, f"{size[0]} × {size[1]}", rule, "bring all pictures to one size")
-    with reading(folder, "a folder of pictures"):
-        check_declared(folder, len(paths) * height * width)
-        values = np.empty((len(paths), height, width), dtype=np.uint8)
-    for row, path in enumerate(paths):
-        values[row] = _grey(path)
-    return Rows.from_arrays(values, labels, full_scale=_WHITE, name=folder.name, label_name="names of folders")
+    return height, width
 
 
 def _open(path: Path) -> Any:

@@ -3,35 +3,44 @@
 The order of an epoch is a pure function of (seed, epoch): an interrupted run goes on in the middle of one without
 having kept anything but the number of the next batch. With several ranks each *global* batch is cut into contiguous
 parts of nearly equal size, so that one rank or eight see the same rows in the same batch.
+
+Rows pass through memory window by window (:mod:`layerwise.data.windows`). Rows that are in memory are one window; of
+rows on disk the next one is read in a thread while this one is learned from.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from layerwise import kernels
+from layerwise.data.ahead import ahead
 from layerwise.data.batches import Batch, Mapped, MinibatchStream
 from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
+from layerwise.data.stored import StoredValues
 from layerwise.data.values import Values
+from layerwise.data.windows import Window, windows_of
 from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
 from layerwise.shapes import PerRow, UnitBatch
 
-__all__ = ["Batch", "MinibatchStream", "Minibatches"]
+__all__ = ["Batch", "MinibatchStream", "Minibatches", "taken"]
 
 
 class Minibatches:
-    """Minibatches of rows in memory.
+    """Minibatches of rows, in memory or on disk.
 
     Rows are gathered and prepared batch by batch: uint8 and sparse rows stay as they are in memory, only the batch
-    becomes dense float32. The last batch holds what is left over, as it is.
+    becomes dense float32. The last batch holds what is left over, as it is. Rows on disk that one window holds are
+    read once and then in memory.
 
     Parameters
     ----------
@@ -100,7 +109,13 @@ class Minibatches:
         self._shuffle = shuffle
         # A step takes about 2 ms: rows that need no preparation cost their gathering and nothing else.
         self._preparation = None if preparation.leaves(rows.values) else preparation.to(self.device)
-        self._values = _resident(rows.values, self.device)
+        self._stored, held = None, rows.values
+        if isinstance(held, StoredValues):
+            if len(held) > held.window_rows:
+                self._stored = held
+            else:
+                held = held.toarray()
+        self._values = None if isinstance(held, StoredValues) else _resident(held, self.device)
         self._labels = None if rows.labels is None else _shared(rows.labels).to(self.device)
         self._weights = None if weights is None else weights.to(self.device)
         self._mean_weight = None if weights is None else float(weights.double().mean())
@@ -138,31 +153,55 @@ class Minibatches:
     def _batches(self, number: int, start: int) -> Iterator[Batch]:
         if start >= self.n_batches:
             return
-        if self._shuffle:
-            order = kernels.permutation(self._n_rows, self._random.child(f"order {number}"))
-        else:
-            order = torch.arange(self._n_rows)
-        # Places must lie where what they point at lies; rows may be on the host while labels are on the GPU.
-        values_order = order.to(self._values.device) if isinstance(self._values, Tensor) else order
-        labels_order = order.to(self.device)
-        for batch in range(start, self.n_batches):
-            first = batch * self.batch_size
-            total = min(self.batch_size, self._n_rows - first)
-            first_row = total * self._rank // self._world_size
-            end = total * (self._rank + 1) // self._world_size
-            part = slice(first + first_row, first + end)
-            places = labels_order[part]
-            labels, weights, targets = (
-                None if of_all is None else of_all.index_select(0, places)
-                for of_all in (self._labels, self._weights, self._targets)
-            )
-            yield Batch(self._gather(values_order[part]), labels, first_row, total, weights, targets, self._mean_weight)
+        with closing(self._windows(number, start * self.batch_size)) as windows:
+            held = next(windows)
+            for batch in range(start, self.n_batches):
+                first = batch * self.batch_size
+                total = min(self.batch_size, self._n_rows - first)
+                first_row = total * self._rank // self._world_size
+                end = total * (self._rank + 1) // self._world_size
+                pieces = [self._piece(held, first + first_row, first + end)]
+                while held.end < first + end:
+                    held = None  # the window behind is not kept while the next one is waited for
+                    held = next(windows)
+                    pieces.append(self._piece(held, first + first_row, first + end))
+                batch_of_rank = replace(_joined(pieces), first_row=first_row, total=total)
+                del pieces
+                yield batch_of_rank
 
-    def _gather(self, places: Tensor) -> Tensor:
-        if isinstance(self._values, Tensor):
-            raw = self._values.index_select(0, places).to(self.device)
-        else:
-            raw = torch.from_numpy(self._values[places.numpy()].toarray()).to(self.device)
+    def _windows(self, number: int, place: int) -> Generator[_Held]:
+        """The windows of an epoch in memory, from the one that holds a place on."""
+        random = self._random.child(f"order {number}") if self._shuffle else None
+        if self._stored is None:
+            order = windows_of(np.array([0, self._n_rows]), self._n_rows, random)[0].order()
+            yield _Held(0, self._values, order, order)
+            return
+        stored = self._stored
+        every = windows_of(stored.groups(), stored.window_rows, random)
+        left = [window for window in every if window.end > place]
+        with closing(ahead(stored[window.numbers()].toarray for window in left)) as read:
+            for window in left:
+                # Only reading is done in a thread: kernels are not called from two at once.
+                yield self._held(window, next(read))
+
+    def _held(self, window: Window, values: npt.NDArray[Any]) -> _Held:
+        order = window.order()
+        return _Held(window.first, _resident(values, self.device), order, torch.from_numpy(window.numbers())[order])
+
+    def _piece(self, held: _Held, first: int, end: int) -> Batch:
+        """What a window holds of the rows from one place of the epoch to another."""
+        part = slice(max(first - held.first, 0), max(end - held.first, 0))
+        rows = held.rows[part].to(self.device)
+        labels, weights, targets = (
+            None if of_all is None else of_all.index_select(0, rows)
+            for of_all in (self._labels, self._weights, self._targets)
+        )
+        values = self._gather(held.values, held.order[part])
+        return Batch(values, labels, 0, len(rows), weights, targets, self._mean_weight)
+
+    def _gather(self, held: Any, places: Tensor) -> Tensor:
+        """Prepared rows of a window."""
+        raw = taken(held, places).to(self.device)
         return raw if self._preparation is None else self._preparation.prepare(raw)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> MinibatchStream:
@@ -174,6 +213,38 @@ class Minibatches:
             From (batch, columns) to (batch, new columns), the same for the same rows.
         """
         return Mapped(self, function)
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """A window in memory: its first place in the epoch, its values, and where and which its rows are, in order."""
+
+    first: int
+    values: Any
+    order: Tensor
+    rows: Tensor
+
+    @property
+    def end(self) -> int:
+        return self.first + len(self.order)
+
+
+def _joined(pieces: list[Batch]) -> Batch:
+    if len(pieces) == 1:
+        return pieces[0]
+    parts: dict[str, Any] = {}
+    for name in ("values", "labels", "weights", "targets"):
+        of_pieces = [getattr(piece, name) for piece in pieces]
+        parts[name] = None if of_pieces[0] is None else torch.cat(of_pieces)
+    return replace(pieces[0], **parts)
+
+
+def taken(held: Any, places: Tensor) -> Tensor:
+    """Some rows of a dense or a sparse matrix."""
+    if isinstance(held, Tensor):
+        # Places must lie where what they point at lies; rows may be on the host while labels are on the GPU.
+        return held.index_select(0, places.to(held.device))
+    return torch.from_numpy(held[places.numpy()].toarray())
 
 
 def _resident(values: Values, device: torch.device) -> Any:

@@ -37,7 +37,8 @@ from torch import Tensor
 from layerwise.data.choices import counted, likeliest, one_hot
 from layerwise.data.domains import DOMAINS, check_domain
 from layerwise.data.rows import Rows
-from layerwise.data.scales import CHUNK, measured_scale
+from layerwise.data.scales import measured_scale
+from layerwise.data.stored import StoredValues, part_rows
 from layerwise.data.values import Values
 from layerwise.errors import DataError, OptionError, RunError
 from layerwise.shapes import UnitBatch, VisibleVector
@@ -114,8 +115,9 @@ class Preparation:
         counts = counted(rows, categories) if visible == "categorical" else ()
         fitted = cls(visible, torch.from_numpy(shift), torch.from_numpy(scale), counts)
         if visible not in ("bernoulli", "gaussian"):
-            for first in range(0, len(rows), CHUNK):
-                fitted._prepared(rows.values[first : first + CHUNK], first)
+            step = part_rows(rows.n_columns)
+            for first in range(0, len(rows), step):
+                fitted._prepared(rows.values[first : first + step], first)
         return fitted
 
     @classmethod
@@ -143,6 +145,8 @@ class Preparation:
         """Whether :meth:`prepare` would give these values back unchanged."""
         if self._shift32 is not None or self._scale32 is not None or values.dtype != np.float32 or self.categories:
             return False
+        if isinstance(values, StoredValues):
+            return False  # what could be left out costs less than to look at all rows
         low, high = DOMAINS[self.kind]
         return self.kind == "gaussian" or bool(values.min() >= low and values.max() <= high)
 

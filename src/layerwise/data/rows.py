@@ -1,4 +1,4 @@
-"""Rows in memory, with or without labels, and the data set that they are a part of."""
+"""Rows, with or without labels, and the data set that they are a part of."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerwise.data.classes import UNLABELLED, class_order, encode_labels, recode
+from layerwise.data.stored import StoredValues
 from layerwise.data.values import Values, checked_values
 from layerwise.errors import DataError
 
@@ -19,11 +20,11 @@ _BYTE = 255
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows of numbers in memory. Make them with :meth:`from_arrays`, which checks; the constructor only stores.
+    """Rows of numbers, in memory or on disk. :meth:`from_arrays` checks them; the constructor only stores.
 
     Parameters
     ----------
-    values : ndarray or csr_array of shape (rows, columns)
+    values : ndarray, csr_array or StoredValues of shape (rows, columns)
         uint8, float32 or float64, as they came: scaling is the business of :class:`~layerwise.data.Preparation`.
     labels : ndarray of shape (rows,), int64, or None
         Codes into ``classes``, -1 for a row without label; None where there are no labels at all.
@@ -141,11 +142,15 @@ class Rows:
         Parameters
         ----------
         indices : ndarray of int, ndarray of bool of shape (rows,), or slice
-            A slice of dense rows is a view.
+            A slice of dense rows is a view. Of rows on disk nothing is read.
         """
         labels = None if self.labels is None else self.labels[indices]
         targets = None if self.targets is None else self.targets[indices]
         return replace(self, values=self.values[indices], labels=labels, targets=targets)
+
+    def in_memory(self) -> Rows:
+        """Give the same rows in memory, from wherever they lie."""
+        return replace(self, values=self.values.toarray()) if isinstance(self.values, StoredValues) else self
 
     def labelled(self) -> Rows:
         """Take the rows that have a label, or a target."""

@@ -13,17 +13,19 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array, issparse
 
+from layerwise.data.finite import all_finite, checked_range, not_finite, range_of, storage
+from layerwise.data.stored import StoredValues
 from layerwise.errors import DataError
 
-__all__ = ["Values", "checked_values"]
+__all__ = ["HeldValues", "Values", "checked_values"]
 
-Values = npt.NDArray[Any] | csr_array
+HeldValues = npt.NDArray[Any] | csr_array
+"""Rows in memory."""
+Values = HeldValues | StoredValues
+"""Rows in memory or on disk."""
 
 _ACCEPTED = "must be numbers or booleans in a matrix (rows, columns) or pictures (rows, height, width)"
 _KINDS = {"O": "Python objects", "U": "texts", "S": "bytes", "T": "texts", "M": "dates", "m": "durations"}
-_LARGEST = float(np.finfo(np.float32).max)
-# Every whole number up to here is a float32.
-_LARGEST_WHOLE_FLOAT32 = 2**24
 
 
 def checked_values(
@@ -37,6 +39,7 @@ def checked_values(
     Parameters
     ----------
     values : array-like or scipy sparse, shape (rows, columns) or (rows, height, width)
+        Stored rows were checked when their file was opened, and are what they are.
     what : str
         How an error names the values.
     columns : sequence of str, optional
@@ -53,6 +56,8 @@ def checked_values(
     DataError
         Where they are no numbers, have another number of axes, are empty or are not finite in float32.
     """
+    if isinstance(values, StoredValues):
+        return values
     if issparse(values):
         return _checked_sparse(values, what, columns)
     if missing and np.ma.isMaskedArray(values):
@@ -68,12 +73,8 @@ def checked_values(
         remedy = "a single row is X.reshape(1, -1), a single column X.reshape(-1, 1)" if array.ndim == 1 else ""
         raise DataError(f"{what}.shape", tuple(array.shape), _ACCEPTED, remedy)
     _check_not_empty(array.shape, what)
-    low, high = _range(array, missing)
-    if not (low >= -_LARGEST and high <= _LARGEST):
-        flat = array.reshape(len(array), -1)
-        row, column = _first_bad(flat, missing)
-        raise _not_finite(flat[row, column], row, column, what, columns)
-    return np.ascontiguousarray(array, dtype=_storage(array.dtype, low, high))
+    low, high = checked_range(array, what, columns, missing=missing)
+    return np.ascontiguousarray(array, dtype=storage(array.dtype, low, high))
 
 
 def _checked_sparse(values: Any, what: str, columns: Sequence[str] | None) -> csr_array:
@@ -93,12 +94,12 @@ def _checked_sparse(values: Any, what: str, columns: Sequence[str] | None) -> cs
         matrix.sum_duplicates()
     if matrix.nnz == 0:
         return matrix.astype(np.uint8)
-    low, high = _range(matrix.data)
-    if not (low >= -_LARGEST and high <= _LARGEST):
-        place = int(_first_bad(matrix.data[None, :])[1])
+    low, high = range_of(matrix.data)
+    if not all_finite(low, high):
+        place = int(np.argmin([all_finite(entry, entry) for entry in matrix.data.tolist()]))
         row = int(np.searchsorted(matrix.indptr, place, side="right")) - 1
-        raise _not_finite(matrix.data[place], row, int(matrix.indices[place]), what, columns)
-    return matrix.astype(_storage(matrix.dtype, low, high), copy=False)
+        raise not_finite(matrix.data[place], row, int(matrix.indices[place]), what, columns)
+    return matrix.astype(storage(matrix.dtype, low, high), copy=False)
 
 
 def _check_kind(dtype: np.dtype[Any], what: str) -> None:
@@ -116,36 +117,3 @@ def _check_not_empty(shape: tuple[int, ...], what: str) -> None:
 def _unmasked(values: Any) -> npt.NDArray[Any]:
     """A masked array with NaN where it is masked."""
     return values.astype(np.result_type(values.dtype, np.float32)).filled(np.nan)
-
-
-def _range(array: npt.NDArray[Any], missing: bool = False) -> tuple[float, float]:
-    # NaN goes through min and max, and past fmin and fmax; none makes a temporary array as large as the data.
-    with np.errstate(invalid="ignore"):
-        if missing and array.dtype.kind == "f":
-            low, high = float(np.fmin.reduce(array, axis=None)), float(np.fmax.reduce(array, axis=None))
-            return (0.0, 0.0) if np.isnan(low) else (low, high)
-        return float(array.min()), float(array.max())
-
-
-def _storage(dtype: np.dtype[Any], low: float, high: float) -> np.dtype[Any]:
-    if dtype.kind == "f":
-        return np.dtype(np.float32) if dtype.itemsize <= 4 else np.dtype(np.float64)
-    if low >= 0 and high <= 255:
-        return np.dtype(np.uint8)
-    return np.dtype(np.float32) if max(-low, high) <= _LARGEST_WHOLE_FLOAT32 else np.dtype(np.float64)
-
-
-def _first_bad(matrix: npt.NDArray[Any], missing: bool = False) -> tuple[int, int]:
-    for row, entries in enumerate(matrix):
-        # In float64: float16 has no number as large as the bound.
-        good = (np.abs(entries.astype(np.float64)) <= _LARGEST) | (np.isnan(entries) if missing else False)
-        if not good.all():
-            return row, int(np.argmin(good))
-    raise AssertionError("a range that is not finite has an entry that is not")
-
-
-def _not_finite(value: Any, row: int, column: int, what: str, columns: Sequence[str] | None) -> DataError:
-    name = repr(columns[column]) if columns is not None else column
-    remedy = f"fill the gap or leave row {row} out" if np.isnan(value) else "correct the entry or scale the column"
-    rule = "must be a finite number that float32 can hold"
-    return DataError(f"{what}, row {row}, column {name}", float(value), rule, remedy)

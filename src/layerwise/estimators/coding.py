@@ -25,7 +25,7 @@ from layerwise.data.preparation import PlainKind, Preparation
 from layerwise.data.rows import Rows
 from layerwise.data.values import Values
 from layerwise.errors import OptionError
-from layerwise.estimators.conversion import column_names, result_type
+from layerwise.estimators.conversion import column_names, first_outside, result_type
 from layerwise.estimators.intake import (
     as_table,
     check_domain,
@@ -216,6 +216,4 @@ def as_precision(machine: Module, dtype: torch.dtype) -> Module:
 
 def _suitable_kind(values: Values) -> str:
     """Bernoulli where every number is one that such a unit can be given."""
-    stored: npt.NDArray[Any] = values if isinstance(values, np.ndarray) else values.data
-    inside = stored.size == 0 or not bool(((stored < 0) | (stored > 1)).any())
-    return "bernoulli" if inside else "gaussian"
+    return "bernoulli" if first_outside(values, 0.0, 1.0) is None else "gaussian"

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from layerwise.data.batches import Batch, MinibatchStream
 from layerwise.data.drawn import DrawnBits, bits_of
+from layerwise.data.stored import StoredValues
 from layerwise.energy import RBM, exact_log_partition
 from layerwise.energy.enumeration import state_count
 from layerwise.errors import DataError, DivergenceError, OptionError
@@ -103,7 +104,17 @@ class Lesson:
         return batches if self.labels is None else JoinedLabels(batches, self.classes)
 
     def batch(self, random: RandomStream) -> Batch:
-        """All rows as one minibatch, for a trainer that uses this stream next."""
+        """All rows as one minibatch, for a trainer that uses this stream next.
+
+        Raises
+        ------
+        DataError
+            They are on disk, and more than are held in memory at once.
+        """
+        values = self.rows.values
+        if isinstance(values, StoredValues) and len(values) > values.window_rows:
+            rule = f"partial_fit is one step on all of its rows, and a window of these holds {values.window_rows:,}"
+            raise DataError("X", f"{len(values):,} rows on disk", rule, "give it minibatches, or call fit")
         v = self.rows.units()
         if self.drawn:
             v = bits_of(v, random.child(f"bits {random.position}"))

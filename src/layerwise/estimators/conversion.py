@@ -12,9 +12,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import validation
 from torch import Tensor
 
-from layerwise.data.minibatches import Minibatches
+from layerwise.data.minibatches import Minibatches, taken
+from layerwise.data.npy_rows import stored_memmap
 from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
+from layerwise.data.stored import StoredValues
 from layerwise.data.values import Values, checked_values
 from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
@@ -25,9 +27,11 @@ __all__ = [
     "check_probabilities",
     "checked_rows",
     "column_names",
+    "first_outside",
     "float_type",
     "parts",
     "result_type",
+    "stored_rows",
     "stream_from",
     "training_device",
 ]
@@ -101,8 +105,36 @@ def checked_rows(estimator: BaseEstimator, X: object, *, reset: bool) -> Values:
         scikit-learn's; a :class:`~layerwise.errors.DataError` is a ValueError.
     """
     validate = cast(Any, validation).validate_data
+    if (stored := stored_rows(estimator, X, reset=reset)) is not None:
+        return stored
     valid = validate(estimator, X, reset=reset, accept_sparse="csr", dtype="numeric", order="C")
     return checked_values(valid, "X", column_names(estimator))
+
+
+def stored_rows(estimator: BaseEstimator, X: object, *, missing: bool = False, reset: bool) -> StoredValues | None:
+    """Rows on disk, and None of all others: those that ``load(..., stream=True)`` gives, or a large memmap.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its ``n_features_in_`` is set, or compared with.
+    X : object
+    missing : bool
+        Whether NaN may stay.
+    reset : bool
+        Whether the columns are learned (True) or compared (False).
+
+    Raises
+    ------
+    DataError, ValueError
+    """
+    stored = stored_memmap(cast(Any, X), missing=missing) if isinstance(X, np.memmap) else X
+    if not isinstance(stored, StoredValues):
+        return None
+    if not missing and not stored.complete:
+        rule, remedy = "misses values, and this estimator cannot do without", "fill them first, or take RBM or DBN"
+        raise DataError("X", stored.file.name, rule, remedy)
+    return cast(Any, validation).validate_data(estimator, stored, reset=reset, skip_check_array=True)
 
 
 def column_names(estimator: BaseEstimator) -> list[str] | None:
@@ -119,17 +151,12 @@ def check_probabilities(values: Values, columns: list[str] | None) -> None:
     DataError
         Naming the first such entry.
     """
-    dense = isinstance(values, np.ndarray)
-    stored: npt.NDArray[Any] = values if dense else values.data
-    if stored.size == 0 or (stored.min() >= -ROUNDING and stored.max() <= 1 + ROUNDING):
+    found = first_outside(values, -ROUNDING, 1 + ROUNDING)
+    if found is None:
         return
-    place = int(np.argmax((stored < -ROUNDING) | (stored > 1 + ROUNDING)))
-    if dense:
-        row, column = divmod(place, int(values.shape[1]))
-    else:
-        row, column = int(np.searchsorted(values.indptr, place, side="right")) - 1, int(values.indices[place])
+    row, column, value = found
     name = column if columns is None else repr(columns[column])
-    value, rule = float(stored.flat[place]), "must be from 0 to 1, the probability that a unit is on"
+    rule = "must be from 0 to 1, the probability that a unit is on"
     raise DataError(
         f"X, row {row}, column {name}",
         value,
@@ -137,6 +164,32 @@ def check_probabilities(values: Values, columns: list[str] | None) -> None:
         f"Negative values in data; they {rule}" if value < 0 else rule,
         "scale the columns first, with sklearn.preprocessing.MinMaxScaler(clip=True) for instance",
     )
+
+
+def first_outside(values: Values, low: float, high: float) -> tuple[int, int, float] | None:
+    """Row, column and value of the first entry outside an interval; None where there is none. NaN is not outside."""
+    if isinstance(values, StoredValues):
+        if values.min() >= low and values.max() <= high:
+            return None
+        first = 0
+        for part in values.parts():
+            if (found := first_outside(part, low, high)) is not None:
+                return first + found[0], found[1], found[2]
+            first += len(part)
+        return None
+    entries: npt.NDArray[Any] = values if isinstance(values, np.ndarray) else values.data
+    with np.errstate(invalid="ignore"):
+        if entries.size == 0 or (entries.min() >= low and entries.max() <= high):
+            return None
+    outside = (entries < low) | (entries > high)
+    place = int(np.argmax(outside))
+    if not outside.flat[place]:
+        return None
+    if isinstance(values, np.ndarray):
+        row, column = divmod(place, int(values.shape[1]))
+    else:
+        row, column = int(np.searchsorted(values.indptr, place, side="right")) - 1, int(values.indices[place])
+    return row, column, float(entries.flat[place])
 
 
 def float_type(values: Values) -> torch.dtype:
@@ -194,10 +247,7 @@ class OwnPrecision(Minibatches):
         super().__init__(Rows(values, labels), as_it_is, batch_size, random, **options)
         self._dtype = dtype
 
-    def _gather(self, places: Tensor) -> Tensor:
-        if isinstance(self._values, Tensor):
-            raw = self._values.index_select(0, places)
-        else:
-            raw = torch.from_numpy(self._values[places.numpy()].toarray())
+    def _gather(self, held: Any, places: Tensor) -> Tensor:
+        raw = taken(held, places)
         dtype = self._dtype or (raw.dtype if raw.is_floating_point() else torch.float32)
         return raw.to(self.device, dtype)

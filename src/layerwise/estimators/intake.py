@@ -15,7 +15,7 @@ from layerwise.data.cells import is_missing
 from layerwise.data.domains import DOMAINS
 from layerwise.data.values import Values, checked_values
 from layerwise.errors import DataError, OptionError
-from layerwise.estimators.conversion import ROUNDING, column_names
+from layerwise.estimators.conversion import ROUNDING, column_names, first_outside, stored_rows
 
 __all__ = ["as_table", "check_domain", "checked_matrix", "checked_table", "columns_of", "is_table", "refuse_missing"]
 
@@ -76,6 +76,8 @@ def checked_matrix(estimator: BaseEstimator, matrix: object, *, missing: bool, r
         scikit-learn's; a :class:`~layerwise.errors.DataError` is a ValueError.
     """
     validate = cast(Any, validation).validate_data
+    if (stored := stored_rows(estimator, matrix, missing=missing, reset=reset)) is not None:
+        return stored
     valid = validate(
         estimator, matrix, reset=reset, accept_sparse="csr", dtype="numeric", order="C", ensure_all_finite="allow-nan"
     )
@@ -124,17 +126,11 @@ def check_domain(values: Values, kind: str, columns: list[str] | None) -> None:
     if kind in ("gaussian", "categorical"):
         return
     low, high = DOMAINS[kind]
-    stored: npt.NDArray[Any] = values if isinstance(values, np.ndarray) else values.data
-    bad = (stored < low - ROUNDING) | (stored > high + ROUNDING)
-    if not bad.any():
+    found = first_outside(values, low - ROUNDING, high + ROUNDING)
+    if found is None:
         return
-    first = int(np.argmax(bad))
-    if isinstance(values, np.ndarray):
-        row, column = divmod(first, int(values.shape[1]))
-    else:
-        row, column = int(np.searchsorted(values.indptr, first, side="right")) - 1, int(values.indices[first])
+    row, column, value = found
     name = column if columns is None else repr(columns[column])
-    value = float(stored.flat[first])
     accepted = " or ".join(repr(other) for other, (low, high) in DOMAINS.items() if low <= value <= high)
     rule = f"is no value of a {kind} unit, which takes numbers from {low:g} to {high:g}"
     raise DataError(f"X, row {row}, column {name}", value, rule, f"scale the column, or give visible={accepted}")

@@ -14,9 +14,10 @@ from scipy.sparse import csr_array
 from sklearn.utils import validation
 from torch import Tensor
 
+from layerwise.data.stored import StoredValues
 from layerwise.data.values import Values
 from layerwise.errors import DataError
-from layerwise.estimators.conversion import OwnPrecision
+from layerwise.estimators.conversion import OwnPrecision, stored_rows
 from layerwise.networks.loss import Loss
 from layerwise.randomness import RandomStream
 from layerwise.training.gradient_descent import Aim
@@ -53,7 +54,8 @@ class Lesson:
         return "targets" if self.targets.is_floating_point() else "labels"
 
     def select(self, rows: npt.NDArray[np.int64]) -> Lesson:
-        """Some of the rows."""
+        """Some of the rows, in their order."""
+        rows = np.sort(rows)
         weights = None if self.weights is None else self.weights[rows]
         return replace(self, values=cast(Any, self.values)[rows], targets=self.targets[rows], weights=weights)
 
@@ -90,6 +92,8 @@ def read_rows(estimator: Any, X: object) -> Values:
     ------
     ValueError, TypeError
     """
+    if (stored := stored_rows(estimator, X, reset=False)) is not None:
+        return stored
     rows: Any = cast(Any, validation).validate_data(estimator, X, accept_sparse=["csr", "csc"], reset=False)
     return _by_rows(rows)
 
@@ -106,25 +110,29 @@ def read_rows_and_targets(estimator: Any, X: object, y: object, *, reset: bool, 
     ------
     ValueError, TypeError
     """
-    checked: Any = cast(Any, validation).validate_data(
-        estimator,
-        X,
-        y,
-        accept_sparse=["csr", "csc"],
-        multi_output=True,
-        y_numeric=numeric,
-        dtype=(np.float64, np.float32),
-        order="C",
-        reset=reset,
-    )
-    rows, targets = checked
+    validate = cast(Any, validation).validate_data
+    about_targets: dict[str, Any] = {"multi_output": True, "y_numeric": numeric, "reset": reset}
+    rows: Any = stored_rows(estimator, X, reset=reset)
+    if rows is not None:
+        targets: Any = validate(estimator, y=y, **about_targets)
+        cast(Any, validation).check_consistent_length(rows, targets)
+    else:
+        rows, targets = validate(
+            estimator,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            dtype=(np.float64, np.float32),
+            order="C",
+            **about_targets,
+        )
     if targets.ndim == 2 and targets.shape[1] == 1:
         targets = cast(Any, validation).column_or_1d(targets, warn=True)
     return _by_rows(rows), targets
 
 
 def _by_rows(rows: Any) -> Values:
-    return cast(Values, rows if isinstance(rows, np.ndarray) else csr_array(rows))
+    return cast(Values, rows if isinstance(rows, np.ndarray | StoredValues) else csr_array(rows))
 
 
 def hold_out(

@@ -14,6 +14,7 @@ from torch import Tensor
 from layerwise.data.minibatches import Minibatches
 from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
+from layerwise.data.stored import StoredValues
 from layerwise.data.values import Values
 from layerwise.energy import RBM
 from layerwise.energy.clamping import impute
@@ -75,6 +76,8 @@ class UnitRows:
 
     def complete(self) -> bool:
         """Whether no value is missing."""
+        if isinstance(self.values, StoredValues):
+            return self.values.complete
         stored: npt.NDArray[Any] = self.values if isinstance(self.values, np.ndarray) else self.values.data
         return stored.dtype.kind != "f" or not np.isnan(stored).any()
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 from layerwise.data.column_tables import TABLES
+from layerwise.data.limits import physical_memory
 from layerwise.data.rows import Rows
+from layerwise.data.streams import streams_by_itself
 from layerwise.data.suitable import suitable_units
+from layerwise.data.table_files import FORMATS
 from layerwise.errors import OptionError
 from layerwise.runs.network_defaults import NETWORK_DEFAULTS
 from layerwise.training.plans import PLANS
 
-__all__ = ["defaults_for", "visible_for", "visible_of_units"]
+__all__ = ["defaults_for", "stream_for", "visible_for", "visible_of_units"]
 
 
 def visible_for(rows: Rows) -> Literal["bernoulli", "gaussian"]:
@@ -30,6 +34,14 @@ def visible_of_units(rows: Rows | None, source: str) -> str:
     if rows is None:
         return "bernoulli"
     return "categorical" if rows.states is not None else visible_for(rows)
+
+
+def stream_for(source: str) -> bool:
+    """Whether rows had better stay on disk: more than half of memory, or nothing that is ever read at once."""
+    path, memory = Path(source).expanduser(), physical_memory()
+    if memory is not None and path.suffix.lower() in (".npy", *FORMATS) and os.path.isfile(path):
+        return path.stat().st_size > memory // 2
+    return streams_by_itself(source)
 
 
 FINE_TUNING_STEPS = 1500

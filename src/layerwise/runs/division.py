@@ -27,6 +27,7 @@ from layerwise.data.labelling import keep_labels, split
 from layerwise.data.minibatches import Minibatches
 from layerwise.data.preparation import PlainKind, Preparation
 from layerwise.data.rows import Dataset, Rows
+from layerwise.data.stored import StoredValues
 from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
 from layerwise.runs.recipe import DataTable, Recipe
@@ -37,6 +38,8 @@ __all__ = ["Division", "divide", "division_of", "prepared_sample"]
 
 MEASURED_ROWS = 1000
 """How many rows a measurement after an epoch is taken on."""
+STREAM_TEST_ROWS = 10_000
+"""Rows that a stream gives to the test at most: they tell an accuracy to half a point, and are held in memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +133,11 @@ def divide(dataset: Dataset, table: DataTable, visible: str, seed: int) -> Divis
         if len(learning) < 2:
             rule = "must be at least 2, one to learn from and one for the test"
             raise DataError(f"rows of {dataset.name}", len(learning), rule, "give more rows")
-        learning, test = split(learning, table.test_share, random.child("test"))
+        share = table.test_share
+        if isinstance(learning.values, StoredValues):
+            share = min(share, STREAM_TEST_ROWS / len(learning))
+        learning, test = split(learning, share, random.child("test"))
+        test = test.in_memory()
     monitored = None
     if (count := min(table.monitoring_rows, len(learning) // 10)) > 0:
         try:

@@ -14,8 +14,9 @@ from layerwise.data.builtin import BUILT_IN
 from layerwise.data.column_tables import TABLES
 from layerwise.data.limits import text_of, toml_of
 from layerwise.data.rows import Rows
+from layerwise.data.table_files import is_remote
 from layerwise.errors import OptionError
-from layerwise.runs.defaults import defaults_for
+from layerwise.runs.defaults import defaults_for, stream_for
 from layerwise.runs.recipe import PLAN_TABLES, DataTable, Recipe, RunTable, model_of
 from layerwise.training.memory import check_parameters
 
@@ -125,12 +126,15 @@ class Draft:
         labels = None if data is None else data.get("labels")
         if data is not None and fingerprint is not None:
             data["fingerprint"] = fingerprint
+        if data is not None and "stream" not in data and stream_for(str(data.get("source", ""))):
+            data["stream"] = True
         if training is not None:
             if training.get("visible") == "auto":
                 del training["visible"]
             model, source = self._model(training), "" if data is None else str(data.get("source", ""))
             counted = labels if type(labels) is int else None
-            chosen = defaults_for(rows, counted, model, source, training)
+            streamed = data is not None and data.get("stream") is True
+            chosen = defaults_for(rows, counted, model, "" if streamed else source, training)
             tables["training"] = {"model": model, **chosen, **training}
         if run is not None and run.get("device", "auto") == "auto":
             run["device"] = "cuda" if _cuda() else "cpu"
@@ -138,8 +142,10 @@ class Draft:
             recipe = Recipe.model_validate(tables)
         except ValidationError as problem:
             raise self._one_line(problem, tables) from problem
-        if recipe.training.visible == "mixed" and Path(recipe.data.source).suffix.lower() not in TABLES:
-            rule = f"is for the columns of a table, {' or '.join(TABLES)}; {Path(recipe.data.source).name} is none"
+        is_table = Path(recipe.data.source).suffix.lower() in TABLES
+        if recipe.training.visible == "mixed" and (recipe.data.stream or not is_table):
+            what = "is a stream, whose columns are all of one kind" if is_table else "is none"
+            rule = f"is for the columns of a table, {' or '.join(TABLES)}; {Path(recipe.data.source).name} {what}"
             raise OptionError(self._name(("training", "visible")), "mixed", rule, "give auto, or name one kind")
         return recipe
 
@@ -220,8 +226,8 @@ class Draft:
 
 
 def located(source: str, folder: Path) -> str:
-    """A built-in data set's name as it is, a path made absolute."""
-    return source if source in BUILT_IN else str((folder / Path(source).expanduser()).absolute())
+    """A built-in data set's name and an address as they are, a path made absolute."""
+    return source if source in BUILT_IN or is_remote(source) else str((folder / Path(source).expanduser()).absolute())
 
 
 def _table(value: object) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import numpy as np
 from layerwise.data.column_tables import code_of, load_columns
 from layerwise.data.rows import Dataset, Rows
 from layerwise.data.sources import load
+from layerwise.data.stored import StoredValues
 from layerwise.data.target import TargetHolds
 from layerwise.errors import DataError, OptionError
 from layerwise.runs.recipe import DataTable
@@ -44,14 +45,20 @@ def open_data(table: DataTable, plan: AnyPlan | None = None, *, undecided: bool 
     OptionError
         Where a number is to be predicted, and the data are no table.
     """
+    if plan is not None and table.stream and not plan.takes_streams:
+        rule = f"has rows that stay on disk, and the model {plan.model} visits rows in memory"
+        raise DataError("DATA", table.source, rule, "give --model mlp, or --no-stream where they fit")
     holds = "classes" if plan is None else target_holds(plan, undecided=undecided)
-    if plan is not None and plan.visible == "mixed":
+    missing = plan is not None and plan.takes_missing
+    if table.stream:
+        window = table.window_mib * 2**20
+        dataset = load(table.source, target=table.target, missing=missing, stream=True, window=window)
+    elif plan is not None and plan.visible == "mixed":
         dataset = load_columns(Path(table.source), table.target, holds)
     else:
-        missing = plan is not None and plan.takes_missing
         dataset = load(table.source, target=table.target, progress=True, missing=missing, target_holds=holds)
     if holds == "numbers" and dataset.train.targets is None:
-        rule = "needs a column of numbers: the target of a table"
+        rule = "needs a column of numbers: the target of a table that is no stream"
         raise OptionError("predicts", "numbers", rule, "give a .csv or .parquet file, and --target COLUMN")
     if plan is not None and not plan.takes_missing:
         for rows in (dataset.train, dataset.test):
@@ -72,7 +79,7 @@ def target_holds(plan: AnyPlan, *, undecided: bool = False) -> TargetHolds:
 
 
 def refuse_missing(rows: Rows, what: str, model: str) -> None:
-    """Refuse rows with missing values; a sparse matrix misses none.
+    """Refuse rows with missing values; a sparse matrix misses none, and a stream may only where that was asked for.
 
     Raises
     ------
@@ -102,13 +109,14 @@ def fingerprint(dataset: Dataset) -> str:
         if rows is None:
             continue
         values: Any = rows.values
-        dense = isinstance(values, np.ndarray)
+        dense = isinstance(values, np.ndarray | StoredValues)
         arrays: list[Any] = [values] if dense else [values.data, values.indices, values.indptr]
         arrays += [told for told in (rows.labels, rows.targets) if told is not None]
         header = (rows.values.shape, rows.classes, rows.columns, rows.picture, rows.full_scale)
         digest.update(repr([*header, *(str(array.dtype) for array in arrays)]).encode())
         for array in arrays:
-            digest.update(np.ascontiguousarray(array).data)
+            for part in array.parts() if isinstance(array, StoredValues) else [array]:
+                digest.update(np.ascontiguousarray(part).data)
     if (code := code_of(dataset)) is not None:
         digest.update(repr(code.to_tree()).encode())  # units do not say by how much a column was scaled
     return digest.hexdigest()

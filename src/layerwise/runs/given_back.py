@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
 from layerwise.networks.reconstruction import Reconstruction
-from layerwise.runs.scores import at_once, in_order
+from layerwise.runs.scores import at_once, held, in_order
 
 __all__ = ["by_components", "components_error", "mean_row_error", "network_error"]
 
@@ -39,7 +39,7 @@ def by_components(learning: Rows, preparation: Preparation, size: int) -> Callab
     """
     from sklearn.decomposition import PCA
 
-    values: Any = at_once(learning, preparation)
+    values: Any = at_once(held(learning), preparation)
     dense: Any = values.toarray() if hasattr(values, "toarray") else values
     model: Any = PCA(min(size, *dense.shape), random_state=0).fit(dense)
     return lambda rows: torch.from_numpy(model.inverse_transform(model.transform(rows.numpy()))).to(rows)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from layerwise.data.rows import Rows
+from layerwise.data.stored import StoredValues
 from layerwise.energy.class_rbm import classes_of
 from layerwise.randomness import RandomStream, random_words
 from layerwise.runs import findings as room
@@ -73,6 +74,8 @@ def with_chains(findings: Findings, model: EnergyModel, division: Division, seed
 
 def _missing(values: Any) -> float:
     """Share of the values that are missing; a sparse matrix misses none."""
+    if isinstance(values, StoredValues):
+        return sum(float(np.isnan(part).sum()) for part in values.parts()) / (values.shape[0] * values.shape[1])
     return 0.0 if hasattr(values, "toarray") else float(np.isnan(values).mean())
 
 

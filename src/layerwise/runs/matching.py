@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from layerwise.data.columns import TablePreparation
 from layerwise.data.rows import Dataset, Rows
 from layerwise.data.sources import load
 from layerwise.data.target import TargetHolds, read_target
+from layerwise.data.values import HeldValues
 from layerwise.errors import DataError, OptionError
 from layerwise.runs.division import division_of
 from layerwise.runs.fingerprint import open_data, refuse_missing
@@ -150,7 +151,7 @@ def _with_columns(rows: Rows, model: Model, what: str) -> Rows:
     if rows.columns is None or model.columns is None or rows.columns == model.columns:
         return rows
     places = np.array([rows.columns.index(name) for name in model.columns])
-    return replace(rows, values=rows.values[:, places], columns=model.columns)
+    return replace(rows, values=cast(HeldValues, rows.values)[:, places], columns=model.columns)
 
 
 def _scaled(rows: Rows, model: Model, what: str) -> Rows:
@@ -159,7 +160,8 @@ def _scaled(rows: Rows, model: Model, what: str) -> Rows:
     if ours is None or ours == theirs:
         return rows
     if theirs is not None:
-        return replace(rows, values=(rows.values * np.float32(ours / theirs)).astype(np.float32), full_scale=ours)
+        values = cast(HeldValues, rows.values)
+        return replace(rows, values=(values * np.float32(ours / theirs)).astype(np.float32), full_scale=ours)
     greatest = float(rows.values.max())
     if ours > 1 and rows.values.dtype.kind == "f" and greatest <= 1:
         rule = f"must be on the scale of the run's own data, where {ours:g} is white"

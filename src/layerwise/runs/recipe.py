@@ -40,6 +40,11 @@ class DataTable(BaseModel):
     monitoring_rows: int = Field(default=1000, ge=0)
     """Training rows that no layer learns from, for the free-energy gap; never more than a tenth. Their labels are
     not used either."""
+    stream: bool = False
+    """Whether the rows stay on disk and pass through memory window by window. A stream's test part has at most 10,000
+    rows."""
+    window_mib: int = Field(default=256, ge=1)
+    """Mebibytes of a stream's rows that are in memory, and shuffled, together; as many again are read ahead."""
     fingerprint: str | None = None
     """Of rows and labels: other data under the same name are refused."""
 

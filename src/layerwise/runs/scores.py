@@ -14,9 +14,10 @@ from torch import nn
 from layerwise.data.minibatches import Minibatches
 from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
+from layerwise.data.stored import StoredValues
 from layerwise.randomness import RandomStream
 
-__all__ = ["accuracy", "at_once", "in_order", "logistic_regression", "probabilities"]
+__all__ = ["accuracy", "at_once", "held", "in_order", "logistic_regression", "probabilities"]
 
 _CHUNK = 1000
 # L-BFGS from zero: MNIST's 60,000 rows are within a hundredth of a point of their end by then.
@@ -28,6 +29,14 @@ _SPARSE_BELOW = 0.3
 def in_order(rows: Rows, preparation: Preparation, device: str | torch.device = "cpu") -> Minibatches:
     """The rows in their order, a thousand at a time: what is measured need not fit into memory."""
     return Minibatches(rows, preparation, _CHUNK, RandomStream(0), shuffle=False, device=device)
+
+
+def held(rows: Rows) -> Rows:
+    """Rows in memory: of a stream as many as one window holds, drawn."""
+    if not isinstance(rows.values, StoredValues):
+        return rows
+    drawn = RandomStream(0).child("held").permutation(len(rows))[: rows.values.window_rows].sort().values.numpy()
+    return rows.select(drawn).in_memory()
 
 
 @torch.no_grad()
@@ -57,7 +66,7 @@ def logistic_regression(learning: Rows, test: Rows, preparation: Preparation) ->
     Parameters
     ----------
     learning, test : Rows
-        Every row has a label.
+        Every row has a label. Of a stream some are drawn, as many as one window holds.
     """
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
@@ -68,6 +77,7 @@ def logistic_regression(learning: Rows, test: Rows, preparation: Preparation) ->
     with warnings.catch_warnings():
         # The last digits of a baseline's weights are not worth a user's attention.
         warnings.simplefilter("ignore")
+        learning = held(learning)
         model.fit(at_once(learning, preparation), learning.labels)
         parts: list[Any] = [model.predict(batch.values.numpy()) for batch in in_order(test, preparation).epoch(0)]
     return _share(np.concatenate(parts), test)

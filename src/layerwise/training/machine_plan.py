@@ -31,6 +31,7 @@ class MachinePlan(ABC):
 
     model: ClassVar[str]
     takes_missing: ClassVar[bool] = True
+    takes_streams: ClassVar[bool] = True
 
     hidden: Sequence[int]
     epochs: int

@@ -31,6 +31,7 @@ class NetworkPlan(ABC):
     """What all networks have in common: dense layers, trained by AdamW at a rate that falls to zero."""
 
     takes_missing: ClassVar[bool] = False
+    takes_streams: ClassVar[bool] = True
 
     hidden: Sequence[int]
     activation: str

@@ -41,6 +41,7 @@ class PerceptronPlan:
     model: ClassVar[str] = "perceptron"
     needs_labels: ClassVar[bool] = True
     takes_missing: ClassVar[bool] = False
+    takes_streams: ClassVar[bool] = False
     hidden: ClassVar[Sequence[int]] = ()
     batch_size: ClassVar[int] = 2**62  # all rows, however many
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from layerwise.data.values import Values
+from layerwise.data.values import HeldValues
 from layerwise.kernels.perceptron import Memory
 from layerwise.randomness import RandomStream
 
@@ -31,7 +31,7 @@ class SignedRows:
         The rows that are learned from.
     """
 
-    values: Values
+    values: HeldValues
     signs: npt.NDArray[np.int8]
     weights: npt.NDArray[np.float64]
     positive: npt.NDArray[np.float64]
@@ -45,7 +45,7 @@ class SignedRows:
         return learned[:, None] * np.where(self.signs > 0, self.positive, self.negative)
 
 
-def signed(values: Values, codes: npt.NDArray[np.int64], n_classes: int) -> SignedRows:
+def signed(values: HeldValues, codes: npt.NDArray[np.int64], n_classes: int) -> SignedRows:
     """Rows of classes as problems of one class against the rest; two classes are one problem, of the second class.
 
     Parameters
@@ -89,7 +89,7 @@ class PerceptronInfo:
 
 
 def answers(
-    values: Values, weights: npt.NDArray[Any], intercept: npt.NDArray[np.float64]
+    values: HeldValues, weights: npt.NDArray[Any], intercept: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.floating[Any]]:
     """``w · x + b`` of each row and problem, of shape (rows, problems): above 0 on the side of the problem's class."""
     return np.asarray(cast(Any, values) @ weights) + intercept

@@ -57,6 +57,7 @@ class Plan:
     model: ClassVar[str] = "dbn"
     needs_labels: ClassVar[bool] = False
     takes_missing: ClassVar[bool] = False
+    takes_streams: ClassVar[bool] = True
 
     hidden: Sequence[int]
     visible: Literal["bernoulli", "gaussian"] = "bernoulli"

@@ -10,6 +10,7 @@ them does (:class:`~layerwise.training.course.CoursePlan`). Beside its options i
 ``batch_size``     rows of a minibatch
 ``needs_labels``   whether it learns nothing from rows without labels
 ``takes_missing``  whether rows may have missing values
+``takes_streams``  whether rows may stay on disk
 ================== ===========================================================================
 """
 

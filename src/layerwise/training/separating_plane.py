@@ -19,7 +19,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from layerwise.data.values import Values
+from layerwise.data.values import HeldValues
 from layerwise.errors import DataError
 
 __all__ = ["Floats", "Plane", "dense", "linear_program", "proven_margins", "relative_margin", "widest_plane"]
@@ -40,7 +40,7 @@ class Plane:
     intercept: float
 
 
-def proven_margins(values: Values, signs: Floats, plane: Plane) -> Floats:
+def proven_margins(values: HeldValues, signs: Floats, plane: Plane) -> Floats:
     """Lower bounds of ``y (w · x + b)``, whatever the rounding of these numbers was."""
     rows: Any = values
     size = abs(rows) @ np.abs(plane.weights) + abs(plane.intercept)
@@ -48,7 +48,7 @@ def proven_margins(values: Values, signs: Floats, plane: Plane) -> Floats:
     return signs * (rows @ plane.weights + plane.intercept) - steps * size - np.finfo(np.float64).tiny
 
 
-def linear_program(values: Values, signs: Floats) -> tuple[Plane | None, Places, Floats]:
+def linear_program(values: HeldValues, signs: Floats) -> tuple[Plane | None, Places, Floats]:
     r"""A hyperplane that separates the rows, or the rows that prove that there is none.
 
     With the columns scaled to [-1, 1],
@@ -105,7 +105,7 @@ def _solve(rows: Floats, signs: Floats) -> tuple[Floats, Floats]:
     raise DataError("X", "rows of very different sizes", f"no linear program decides on them: {solved.message}", remedy)
 
 
-def widest_plane(values: Values, signs: Floats, start: Plane, bias: float | None) -> tuple[Plane, Floats]:
+def widest_plane(values: HeldValues, signs: Floats, start: Plane, bias: float | None) -> tuple[Plane, Floats]:
     r"""The hyperplane of the largest margin, from one that separates.
 
     It is the shortest :math:`(w, b / \beta)` with :math:`y_i\,(w \cdot x_i + b) \ge 1`, where :math:`\beta` is the
@@ -173,19 +173,19 @@ def widest_plane(values: Values, signs: Floats, start: Plane, bias: float | None
     return best, shares
 
 
-def relative_margin(values: Values, signs: Floats, plane: Plane, bias: float | None) -> float:
+def relative_margin(values: HeldValues, signs: Floats, plane: Plane, bias: float | None) -> float:
     """The least proven margin over the length of the weights, the intercept's for an input of ``bias`` among them."""
     length = math.hypot(float(np.linalg.norm(plane.weights)), 0.0 if bias is None else plane.intercept / bias)
     return float(proven_margins(values, signs, plane).min()) / length if length > 0 else -np.inf
 
 
-def _centred(values: Values, signs: Floats, weights: Floats) -> Plane:
+def _centred(values: HeldValues, signs: Floats, weights: Floats) -> Plane:
     """The hyperplane of these weights as far from the one class as from the other."""
     heights: Floats = cast(Any, values) @ weights
     return Plane(weights, -0.5 * float(heights[signs > 0].min() + heights[signs < 0].max()))
 
 
-def _scale(values: Values) -> tuple[Floats, Floats]:
+def _scale(values: HeldValues) -> tuple[Floats, Floats]:
     """Middle and half width of each column, powers of two being exact; 1 where a column is constant."""
     rows: Any = values
     low, high = rows.min(axis=0), rows.max(axis=0)
@@ -199,7 +199,7 @@ def _spread(places: Places, count: int) -> Places:
     return places[np.unique(np.linspace(0, len(places) - 1, min(count, len(places))).astype(np.int64))]
 
 
-def dense(values: Values, places: Places) -> Floats:
+def dense(values: HeldValues, places: Places) -> Floats:
     """Some of the rows as a plain array."""
     some: Any = cast(Any, values)[places]
     return np.asarray(some if isinstance(values, np.ndarray) else some.toarray())

@@ -29,7 +29,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from layerwise.data.values import Values
+from layerwise.data.values import HeldValues
 from layerwise.errors import DataError
 from layerwise.training.exact_shares import exact_shares
 from layerwise.training.separating_plane import Floats, Plane, dense, linear_program, relative_margin, widest_plane
@@ -80,7 +80,7 @@ class Separability:
     mistake_bound: float
 
 
-def separability(values: Values, positive: npt.NDArray[np.bool_]) -> Separability:
+def separability(values: HeldValues, positive: npt.NDArray[np.bool_]) -> Separability:
     """Decide whether a hyperplane separates some rows from the others.
 
     Parameters
@@ -124,7 +124,7 @@ def separability(values: Values, positive: npt.NDArray[np.bool_]) -> Separabilit
         raise DataError("y", "one class", "there must be rows on both sides", "add rows of another class")
     # A power of two changes no digit, and no square of what remains is too large or too small for a number.
     unit = float(np.ldexp(1.0, np.frexp(abs(values).max())[1] - 1))
-    values = cast(Values, values.astype(np.float64) / (unit or 1.0))
+    values = cast(HeldValues, values.astype(np.float64) / (unit or 1.0))
     plane, chosen, shares = linear_program(values, signs)
     if plane is None:
         return _no_plane(values, signs, chosen, shares, unit)
@@ -142,7 +142,7 @@ def separability(values: Values, positive: npt.NDArray[np.bool_]) -> Separabilit
     )
 
 
-def _novikoff(values: Values, signs: Floats, plane: Plane, bias: float) -> float:
+def _novikoff(values: HeldValues, signs: Floats, plane: Plane, bias: float) -> float:
     """(R / γ)² with ``bias`` beside the rows, from any hyperplane that separates."""
     if USUAL > bias > 1 / USUAL:  # elsewhere the best would be lost to rounding
         plane, _ = widest_plane(values, signs, plane, bias)
@@ -153,7 +153,7 @@ def _novikoff(values: Values, signs: Floats, plane: Plane, bias: float) -> float
 
 
 def _no_plane(
-    values: Values, signs: Floats, chosen: npt.NDArray[np.int64], shares: Floats, unit: float
+    values: HeldValues, signs: Floats, chosen: npt.NDArray[np.int64], shares: Floats, unit: float
 ) -> Separability:
     held = chosen[shares[chosen] > 0]
     proof = exact_shares(dense(values, held), signs[held])
@@ -163,7 +163,7 @@ def _no_plane(
     return Separability(False, None, math.nan, 0.0, shares, gap, proof is not None, math.inf)
 
 
-def _gap(values: Values, signs: Floats, shares: Floats) -> float:
+def _gap(values: HeldValues, signs: Floats, shares: Floats) -> float:
     """Distance between the points of the two hulls."""
     held = np.flatnonzero(shares)
     return float(np.linalg.norm(cast(Any, values)[held].T @ (shares * signs)[held]))

@@ -1,0 +1,181 @@
+"""The tables of a folder, or one table: local files, or those of any file system that fsspec knows."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from layerwise.data.reading import reading
+from layerwise.errors import DataError
+
+__all__ = ["FORMATS", "TableFile", "holds_tables", "is_remote", "table_files"]
+
+FORMATS = {".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".csv": "csv"}
+"""What a file holds, by its ending."""
+
+_INSTALL = "install it with: pip install 'layerwise[data]'"
+_INSTALL_REMOTE = "install it with: pip install 'layerwise[remote]'"
+_REMEDIES = {"csv": "correct that line, or turn the column into numbers"}
+_BLOCK = 2**22
+
+
+def is_remote(source: str) -> bool:
+    """Whether a source is the address of something that fsspec reads, such as ``s3://bucket/rows``."""
+    return "://" in source
+
+
+def holds_tables(folder: Path) -> bool:
+    """Whether a folder, or one inside it, holds tables."""
+    with reading(folder, "a folder of tables"):
+        return any(_is_table(path.relative_to(folder).as_posix()) for path in folder.rglob("*"))
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A table.
+
+    Parameters
+    ----------
+    name : str
+        How errors call it.
+    form : {"parquet", "arrow", "csv"}
+    open_bytes : callable
+        Gives the file, open for reading.
+    """
+
+    name: str
+    form: str
+    open_bytes: Callable[[], Any]
+
+    @contextmanager
+    def read(self, rows: int, types: Any = None) -> Generator[tuple[Any, Iterator[Any]]]:
+        """The schema and the record batches, each of some rows.
+
+        Parameters
+        ----------
+        rows : int
+            Of a batch, where the file lets one choose.
+        types : mapping of str to DataType, optional
+            Of the columns of a .csv file.
+
+        Raises
+        ------
+        DataError
+            Where the file is gone or damaged.
+        """
+        path = Path(self.name)
+        with self._reading(path):
+            file = self.open_bytes()
+        with file:
+            with self._reading(path):
+                schema, batches = _BATCHES[self.form](file, rows, types)
+            yield schema, self._guarded(path, batches)
+
+    def _reading(self, path: Path) -> AbstractContextManager[None]:
+        damaged = "it is damaged or of another kind: make or copy it again"
+        return reading(path, f"a table ({self.form})", _REMEDIES.get(self.form, damaged))
+
+    def _guarded(self, path: Path, batches: Iterator[Any]) -> Iterator[Any]:
+        while True:
+            with self._reading(path):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+
+def table_files(source: str) -> list[TableFile]:
+    """The tables under an address or a path, in the order of their names.
+
+    Raises
+    ------
+    DataError
+        Where there is none, they are of different formats, or a package is missing.
+    """
+    try:
+        importlib.import_module("pyarrow")
+    except ImportError as error:
+        raise DataError(source, "tables", "need the package pyarrow", _INSTALL) from error
+    found = _remote(source) if is_remote(source) else _local(Path(source))
+    if not found:
+        endings = ", ".join(FORMATS)
+        raise DataError("DATA", source, f"holds no tables ({endings})", "give a folder that holds some")
+    for file in found[1:]:
+        if file.form != found[0].form:
+            rule = f"holds {found[0].form} files ({found[0].name}) and {file.form} files ({file.name})"
+            raise DataError("DATA", source, rule, "move one kind to another folder")
+    return found
+
+
+def _is_table(name: str) -> bool:
+    """Hidden files, and those that writers of folders leave as marks, are none."""
+    inside = name.split("/")
+    return Path(name).suffix.lower() in FORMATS and not any(part.startswith((".", "_")) for part in inside)
+
+
+def _local(path: Path) -> list[TableFile]:
+    with reading(path, "a folder of tables"):
+        if path.is_file():
+            paths: Sequence[Path] = [path]
+        else:
+            paths = sorted(entry for entry in path.rglob("*") if _is_table(entry.relative_to(path).as_posix()))
+    folder = path.parent if path.is_file() else path
+    return [
+        TableFile(str(one.relative_to(folder)), FORMATS[one.suffix.lower()], lambda one=one: one.open("rb"))
+        for one in paths
+    ]
+
+
+def _remote(address: str) -> list[TableFile]:
+    try:
+        fsspec: Any = importlib.import_module("fsspec")
+    except ImportError as error:
+        raise DataError("DATA", address, "needs the package fsspec", _INSTALL_REMOTE) from error
+    try:
+        system, root = fsspec.core.url_to_fs(address)
+        names: list[str] = sorted(system.find(root))
+    except (ImportError, OSError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise DataError("DATA", address, f"cannot be reached ({reason})", "check the address and the access") from error
+    return [
+        TableFile(name, FORMATS[Path(name).suffix.lower()], lambda name=name: system.open(name, "rb"))
+        for name in names
+        if _is_table(name.removeprefix(root).lstrip("/") or Path(name).name)
+    ]
+
+
+def _parquet(file: Any, rows: int, types: Any) -> tuple[Any, Iterator[Any]]:
+    module: Any = importlib.import_module("pyarrow.parquet")
+    # Without a buffer a whole row group's columns would be in memory as they are in the file.
+    opened = module.ParquetFile(file, buffer_size=_BLOCK, page_checksum_verification=True)
+    return opened.schema_arrow, opened.iter_batches(batch_size=rows)
+
+
+def _arrow(file: Any, rows: int, types: Any) -> tuple[Any, Iterator[Any]]:
+    module: Any = importlib.import_module("pyarrow.ipc")
+    opened = module.open_file(file)
+    batches = (opened.get_batch(number) for number in range(opened.num_record_batches))
+    return opened.schema, (batch.slice(first, rows) for batch in batches for first in range(0, batch.num_rows, rows))
+
+
+def _csv(file: Any, rows: int, types: Any) -> tuple[Any, Iterator[Any]]:
+    module: Any = importlib.import_module("pyarrow.csv")
+    opened = module.open_csv(
+        file,
+        # One thread: an error knows its row then.
+        read_options=module.ReadOptions(use_threads=False, block_size=_BLOCK),
+        convert_options=module.ConvertOptions(column_types=types, strings_can_be_null=True),
+    )
+    batches: Iterator[Any] = iter(opened)
+    return opened.schema, (batch.slice(first, rows) for batch in batches for first in range(0, batch.num_rows, rows))
+
+
+_BATCHES: dict[str, Callable[[Any, int, Any], tuple[Any, Iterator[Any]]]] = {
+    "parquet": _parquet,
+    "arrow": _arrow,
+    "csv": _csv,
+}

@@ -1,0 +1,169 @@
+"""Tables larger than memory, row after row: their columns are numbers or booleans, but for that of the labels."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from layerwise.data.sequel import Part, Sequel
+from layerwise.data.stored import part_rows
+from layerwise.data.table_files import TableFile, table_files
+from layerwise.data.tables import check_header
+from layerwise.errors import DataError, OptionError
+
+__all__ = ["table_sequel"]
+
+_NUMERIC = "columns must be numbers or booleans"
+
+
+def table_sequel(source: str, target: str | None = None, *, missing: bool = False) -> Sequel:
+    """The rows of a table, or of all tables of a folder, in the order of the files' names.
+
+    Parameters
+    ----------
+    source : str
+        A path, or an address that fsspec knows.
+    target : str, optional
+        Column of the labels; missing, empty or -1 where a row has none.
+    missing : bool
+        Whether a cell may be missing; it becomes NaN.
+
+    Raises
+    ------
+    DataError
+        Where there are no tables, their columns differ or are no numbers.
+    OptionError
+        Where there is no column ``target``.
+    """
+    files = table_files(source)
+    schemas = [_schema(file, target) for file in files]
+    first = schemas[0]
+    for file, schema in zip(files[1:], schemas[1:], strict=True):
+        _check_same(file, schema, files[0], first)
+    names = [str(name) for name in first]
+    if target is not None and target not in names:
+        close = difflib.get_close_matches(target, names, n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else "give one of them"
+        known = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+        raise OptionError("target", target, f"must be a column of {files[0].name}, which has {known}", remedy)
+    features = tuple(name for name in names if name != target)
+    if not features:
+        raise DataError(files[0].name, "no column beside the target", "must hold at least one", "add columns")
+    types = tuple(_numeric(first[name], name, files[0].name, target, missing) for name in features)
+    parts = _parts(files, first, features, np.result_type(*types), target, missing)
+    return Sequel(_title(source), parts, features, types)
+
+
+def _title(source: str) -> str:
+    return Path(source.rstrip("/").rsplit("/", 1)[-1]).name
+
+
+def _schema(file: TableFile, target: str | None) -> dict[str, Any]:
+    """Column name → type. What a .csv file holds as whole numbers may have a fraction further down."""
+    pa: Any = importlib.import_module("pyarrow")
+
+    with file.read(1000) as (schema, batches):
+        names = [str(name) for name in schema.names]
+        for name in names:
+            if names.count(name) > 1:
+                raise DataError(f"{file.name}, columns", name, "must have different names", "rename one of them")
+        found = dict(zip(names, schema.types, strict=True))
+        if file.form != "csv":
+            return found
+        first = [batch for batch in [next(batches, None)] if batch is not None]
+        table = pa.Table.from_batches(first, schema)
+        check_header(names, Path(file.name), table)
+    for name, kind in found.items():
+        if name == target:
+            found[name] = kind if pa.types.is_integer(kind) else pa.string()
+        elif (
+            pa.types.is_integer(kind)
+            or pa.types.is_null(kind)
+            or (pa.types.is_string(kind) and _begins_as_number(table.column(name)))
+        ):
+            found[name] = pa.float64()
+    return found
+
+
+def _begins_as_number(column: Any) -> bool:
+    """Whether texts are numbers with something else below: then an error says where."""
+    try:
+        float(column.drop_null()[0].as_py())
+    except (IndexError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _check_same(file: TableFile, schema: dict[str, Any], other: TableFile, expected: dict[str, Any]) -> None:
+    if list(schema) != list(expected):
+        odd = [name for name in (*schema, *expected) if (name in schema) != (name in expected)]
+        received = f"column {odd[0]!r}" if odd else "the same columns in another order"
+        rule = f"must have the columns of {other.name}, in the same order"
+        raise DataError(file.name, received, rule, "move it to another folder, or bring it in line")
+    for name, kind in schema.items():
+        if kind != expected[name]:
+            rule = f"must be {expected[name]} as in {other.name}"
+            raise DataError(f"{file.name}, column {name!r}", str(kind), rule, "write all files with one schema")
+
+
+def _numeric(kind: Any, name: str, what: str, target: str | None, missing: bool) -> np.dtype[Any]:
+    """In what a column is stored."""
+    pa: Any = importlib.import_module("pyarrow")
+
+    if pa.types.is_boolean(kind):
+        dtype = np.dtype(np.uint8)
+    elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        dtype = np.dtype(kind.to_pandas_dtype())
+    elif pa.types.is_decimal(kind) or (pa.types.is_null(kind) and missing):
+        dtype = np.dtype(np.float64)
+    else:
+        named = "" if target else f"; if it holds the labels, name it as target: {name}"
+        raise DataError(f"{what}, column {name!r}", str(kind), _NUMERIC, f"turn it into numbers or leave it out{named}")
+    return np.result_type(dtype, np.float32) if missing and dtype.kind != "f" else dtype
+
+
+def _parts(
+    files: list[TableFile],
+    schema: dict[str, Any],
+    features: tuple[str, ...],
+    dtype: np.dtype[Any],
+    target: str | None,
+    missing: bool,
+) -> Iterator[Part]:
+    for file in files:
+        first = 0
+        with file.read(part_rows(len(features)), schema) as (_, batches):
+            for batch in batches:
+                values = np.empty((batch.num_rows, len(features)), dtype)
+                for place, name in enumerate(features):
+                    values[:, place] = _numbers(batch.column(name), name, file.name, first, missing)
+                labels = None if target is None else _labels(batch.column(target))
+                yield Part(values, labels, file.name, first)
+                first += batch.num_rows
+
+
+def _numbers(column: Any, name: str, what: str, first_row: int, missing: bool) -> npt.NDArray[Any]:
+    pa: Any = importlib.import_module("pyarrow")
+
+    if column.null_count and not missing:
+        row = first_row + int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
+        remedy = f"fill the gap or leave row {row} out (rows are counted from 0)"
+        raise DataError(f"{what}, row {row}, column {name!r}", None, "must not be missing", remedy)
+    if pa.types.is_decimal(column.type) or pa.types.is_null(column.type):
+        column = column.cast(pa.float64())
+    elif pa.types.is_boolean(column.type):
+        column = column.cast(pa.uint8())
+    return column.to_numpy(zero_copy_only=False)
+
+
+def _labels(column: Any) -> npt.NDArray[np.object_]:
+    entries = column.to_pylist()
+    labels = np.empty(len(entries), dtype=np.object_)
+    labels[:] = entries
+    return labels
