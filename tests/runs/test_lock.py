@@ -1,4 +1,4 @@
-"""Two processes in one folder: the second is refused; a dead one stands in nobody's way."""
+"""Two processes in one folder: the second is refused; a dead one stands in nobody's way; full disks."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
 import pytest
+import torch
 
 from layerwise.errors import RunError, StorageError
 from layerwise.runs import lock
 from layerwise.runs.folder import RunFolder
 from layerwise.runs.lock import alone_in
+from layerwise.training.checkpoint import Checkpoints, write_atomically
 
 fcntl = pytest.importorskip("fcntl")
 
@@ -104,3 +107,41 @@ def test_a_full_disk_is_a_matter_of_storage(folder: RunFolder, monkeypatch: pyte
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(StorageError, match="No space left on device"), alone_in(folder):
         raise AssertionError("on a full disk")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be somebody else")
+def test_a_folder_that_may_not_be_written_to_is_a_matter_of_storage() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = RunFolder.create(Path(name) / "run", "x")
+        Path(name).chmod(0o755)
+        folder.path.chmod(0o555)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(StorageError, match=r"cannot write to .*run: Permission denied"), alone_in(folder):
+                raise AssertionError("not writable")
+            with pytest.raises(StorageError, match="what was there before is intact"):
+                write_atomically(folder.recipe_path, b"")
+        finally:
+            os.seteuid(0)
+
+
+def test_a_disk_that_is_really_full_is_a_matter_of_storage_and_what_was_there_stays(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("a small disk needs the right to mount one")
+    try:
+        folder = RunFolder.create(disk / "run", "x")
+        store = Checkpoints(folder.checkpoint_path)
+        with alone_in(folder):
+            store.save({"number": 1, "weights": torch.zeros(4000)})
+            for number in range(2, 5):
+                with pytest.raises(StorageError, match="No space left on device"):
+                    store.save({"number": number, "weights": torch.zeros(40_000)})
+        assert store.load()[0]["number"] == 1
+        assert [path.name for path in folder.path.rglob("*") if path.is_file()] == ["000001.safetensors"]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
