@@ -252,7 +252,7 @@ def told(content: bytes) -> bytes:
 
     length = int.from_bytes(content[:8], "little")
     about = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["layerwise"])
-    tensors = {name: [str(t.dtype).removeprefix("torch."), list(t.shape)] for name, t in load(content).items()}
+    tensors = {name: [str(t.dtype).removeprefix("torch."), list(t.shape)] for name, t in sorted(load(content).items())}
     return json.dumps({"kind": about["kind"], "tensors": tensors, "tree": json.loads(about["tree"])}).encode()
 
 
