@@ -9,6 +9,7 @@
     │   └── RunError                 a run's folder: missing, damaged or of another version
     ├── DivergenceError (ArithmeticError)   training left the finite numbers
     ├── StorageError (OSError)       a file could not be written; what was there before is intact
+    ├── RankError (RuntimeError)     a process that shares the training cannot be reached, or is gone
     └── Interrupted                  the user asked to stop; the checkpoint is written
 
 An :class:`InputError` names four things: what was given, the value received, the rule it breaks and what to do next.
@@ -25,6 +26,7 @@ __all__ = [
     "Interrupted",
     "LayerwiseError",
     "OptionError",
+    "RankError",
     "RunError",
     "StorageError",
 ]
@@ -84,6 +86,10 @@ class DivergenceError(LayerwiseError, ArithmeticError):
 
 class StorageError(LayerwiseError, OSError):
     """A file could not be written; what was there before is intact."""
+
+
+class RankError(LayerwiseError, RuntimeError):
+    """A process that shares the training cannot be reached, or is gone; what was saved before is intact."""
 
 
 class Interrupted(LayerwiseError):

@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(str(wish))
         return wish.exit_code
     except LayerwiseError as problem:
-        complain(str(problem))
+        complain(str(problem), everywhere=True)
         return USER_MISTAKE
     except usage_error as problem:
         complain(_in_one_line(problem))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from layerwise.cli.terminal import console, say, tell
-from layerwise.errors import DivergenceError, Interrupted
+from layerwise.errors import DivergenceError, Interrupted, RankError
 
 if TYPE_CHECKING:
     from layerwise.runs.folder import RunFolder
     from layerwise.runs.job import Job
     from layerwise.runs.recipe import Recipe
+    from layerwise.training.ranks import Ranks
 
 __all__ = ["Stopped", "carry_out", "way_out"]
 
@@ -26,8 +28,16 @@ class Stopped(Exception):
         self.exit_code = exit_code
 
 
-def carry_out(folder: RunFolder, make: Callable[[], Job]) -> None:
+def carry_out(folder: RunFolder, make: Callable[[], Job], ranks: Ranks) -> None:
     """Make the folder's job, run it, show what it came to; nothing is left to do for a run that is finished.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Of several ranks only the first one enters it.
+    make : callable
+    ranks : Ranks
+        Who trains together.
 
     Raises
     ------
@@ -35,7 +45,7 @@ def carry_out(folder: RunFolder, make: Callable[[], Job]) -> None:
         Another process trains in the folder.
     Stopped
         By a signal.
-    DivergenceError
+    DivergenceError, RankError
         With what to run next.
     """
     from layerwise.runs.lock import alone_in
@@ -47,7 +57,10 @@ def carry_out(folder: RunFolder, make: Callable[[], Job]) -> None:
     screen = console()
     display = display_on(screen)
     run = folder.path
-    with StopOnSignals(heard=display.stopping) as stop, alone_in(folder):
+    with StopOnSignals(heard=display.stopping) as stop, ExitStack() as held:
+        with ranks.together():
+            if ranks.first:
+                held.enter_context(alone_in(folder))
         job = make()
         if job.finished:
             say(f"{run} is finished; its report: {folder.report_path}")
@@ -58,8 +71,12 @@ def carry_out(folder: RunFolder, make: Callable[[], Job]) -> None:
         except Interrupted:
             line = f"stopped, and a checkpoint is written; go on with: layerwise resume {run}"
             raise Stopped(line, _BY_SIGNAL + (stop.signal or 0)) from None
+        except RankError as problem:
+            raise RankError(f"{problem}; go on with: layerwise resume {run}") from problem
         except DivergenceError as problem:
             raise DivergenceError(f"{problem}; {way_out(str(problem), job.recipe, folder)}") from problem
+    if findings is None:
+        return  # another rank has seen to it
     for table in result_tables(job.results):
         screen.print(table)
     tell(screen, verdict(findings))

@@ -17,12 +17,18 @@ def resume(
 ) -> None:
     """Go on with a run from its last checkpoint, to the same bits as if it had never stopped.
 
+    Started by torchrun, several processes go on together, as many as before or not.
+
     For example:
 
     - layerwise resume runs/digits-1
+    - torchrun --nproc-per-node 2 -m layerwise resume runs/digits-1
     """
     from layerwise.runs.folder import RunFolder
     from layerwise.runs.job import go_on
+    from layerwise.training.distributed import joined
 
-    folder = RunFolder.open(run)
-    carry_out(folder, lambda: go_on(folder))
+    with joined() as ranks:
+        with ranks.together():
+            folder = RunFolder.open(run) if ranks.first else RunFolder(run)
+        carry_out(folder, lambda: go_on(folder, ranks), ranks)

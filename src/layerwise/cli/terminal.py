@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import warnings
@@ -15,13 +16,14 @@ __all__ = ["complain", "console", "note", "say", "tell", "warnings_as_notes"]
 
 
 def console() -> Console:
-    """Stdout; figures are not coloured one by one."""
-    return Console(highlight=False)
+    """Stdout; figures are not coloured one by one. Of several ranks only the first one speaks."""
+    return Console(highlight=False, quiet=_rank() > 0)
 
 
 def say(text: str = "") -> None:
     """Print a line as it is, never broken: a path may be copied from it."""
-    typer.echo(text)
+    if _rank() == 0:
+        typer.echo(text)
 
 
 def tell(screen: Console, text: str) -> None:
@@ -29,10 +31,18 @@ def tell(screen: Console, text: str) -> None:
     screen.print(text, soft_wrap=not screen.is_terminal, markup=False)
 
 
-def complain(text: str) -> None:
-    """Print one line on stderr."""
+def complain(text: str, *, everywhere: bool = False) -> None:
+    """Print one line on stderr; of several ranks the first one does, and the others where it is asked of them."""
+    if (rank := _rank()) > 0 and not everywhere:
+        return
     # Not typer.echo: while a live table is shown rich stands in for sys.stderr, and puts the line above the table.
-    sys.stderr.write(f"layerwise: {' '.join(text.split())}\n")
+    who = f"layerwise: rank {rank}" if rank else "layerwise"
+    sys.stderr.write(f"{who}: {' '.join(text.split())}\n")
+
+
+def _rank() -> int:
+    """This process among those that a launcher started; 0 of one."""
+    return int(os.environ.get("RANK", "0"))
 
 
 def note(text: str) -> None:

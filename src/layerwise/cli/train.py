@@ -72,6 +72,8 @@ def train(
 
     Ctrl-C stops after the current minibatch with a checkpoint, from which `layerwise resume` goes on.
 
+    Started by torchrun, several processes share each minibatch and come to what one comes to.
+
     For example:
 
     - layerwise train mnist --labels 1000 --hidden 500,500,2000 --repeats 5
@@ -81,11 +83,13 @@ def train(
     - layerwise train patients.csv --model rbm --hidden 100
     - layerwise train digits --model class-rbm --labels 100 --unlabelled 0.01
     - layerwise train runs/mnist-1/recipe.toml --seed 7
+    - torchrun --nproc-per-node 2 -m layerwise train mnist
     """
     from layerwise.runs.draft import Draft
     from layerwise.runs.folder import RunFolder
     from layerwise.runs.job import Job, begin
     from layerwise.runs.settling import settle
+    from layerwise.training.distributed import joined
 
     is_recipe = Path(data).suffix.lower() == ".toml"
     draft = Draft.from_file(Path(data)) if is_recipe else Draft()
@@ -119,23 +123,27 @@ def train(
         },
         "run": {"seed": seed, "repeats": repeats, "device": _name(device)},
     }
-    recipe, dataset, division = settle(draft.override(flags))
-    folder = RunFolder.create(out, dataset.name)
+    with joined() as ranks:
+        with ranks.together():
+            recipe, dataset, division = settle(draft.override(flags), ranks)
+        ranks.agree("recipe or other data", recipe.to_toml())
+        with ranks.together():
+            folder = RunFolder.create(out, dataset.name) if ranks.first else RunFolder(out or Path())
 
-    def make() -> Job:
-        job = begin(recipe, dataset, folder)
-        learning, monitored = division.learning, division.monitored
-        parts = [
-            f"{len(learning):,} rows of {_columns(division)} to learn from",
-            f"{learning.n_labelled:,} of them {'labelled' if learning.targets is None else 'with a target'}",
-            f"{len(monitored) if monitored is not None else 0:,} only watched",
-            f"{len(division.test):,} for the test",
-        ]
-        tell(console(), f"{dataset.name}: {', '.join(parts)}")
-        say(f"run folder: {folder.path}")
-        return job
+        def make() -> Job:
+            job = begin(recipe, dataset, folder, ranks)
+            learning, monitored = division.learning, division.monitored
+            parts = [
+                f"{len(learning):,} rows of {_columns(division)} to learn from",
+                f"{learning.n_labelled:,} of them {'labelled' if learning.targets is None else 'with a target'}",
+                f"{len(monitored) if monitored is not None else 0:,} only watched",
+                f"{len(division.test):,} for the test",
+            ]
+            tell(console(), f"{dataset.name}: {', '.join(parts)}")
+            say(f"run folder: {folder.path}")
+            return job
 
-    carry_out(folder, make)
+        carry_out(folder, make, ranks)
 
 
 def _name(choice: StrEnum | None) -> str | None:

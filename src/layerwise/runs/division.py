@@ -32,6 +32,7 @@ from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
 from layerwise.runs.recipe import DataTable, Recipe
 from layerwise.training.lessons import Lessons
+from layerwise.training.ranks import ALONE, Ranks
 from layerwise.training.target_scale import TargetScale
 
 __all__ = ["Division", "divide", "division_of", "prepared_sample"]
@@ -68,9 +69,10 @@ class Division:
         """The test rows that have a label; None where there is none."""
         return _labelled(self.test)
 
-    def lessons(self, batch_size: int, seed: int, device: str) -> Lessons:
-        """What a course learns from."""
+    def lessons(self, batch_size: int, seed: int, device: str, ranks: Ranks = ALONE) -> Lessons:
+        """What a course learns from: one rank's part of every minibatch."""
         random = RandomStream(seed)
+        place: dict[str, Any] = {"device": device, "rank": ranks.rank, "world_size": ranks.size}
         labelled = self.labelled
         stream, labelled_sample, scale = None, None, None
         if labelled is not None:
@@ -78,10 +80,10 @@ class Division:
             if labelled.targets is not None:
                 scale = TargetScale.of(labelled.targets[:, None])
                 targets = scale.standard(labelled.targets[:, None])
-            stream = Minibatches(labelled, self.preparation, batch_size, order, device=device, targets=targets)
+            stream = Minibatches(labelled, self.preparation, batch_size, order, targets=targets, **place)
             labelled_sample = self._labelled_sample(_some(labelled, random.child("labelled sample")), device, scale)
         return Lessons(
-            rows=Minibatches(self.learning, self.preparation, batch_size, random.child("order"), device=device),
+            rows=Minibatches(self.learning, self.preparation, batch_size, random.child("order"), **place),
             labelled=stream,
             classes=len(self.learning.classes),
             sample=prepared_sample(_some(self.learning, random.child("sample")), self.preparation, device),
@@ -90,6 +92,7 @@ class Division:
             units=self.units,
             held_out_labelled=self._labelled_sample(self.monitored, device, scale),
             target_scale=scale,
+            ranks=ranks,
         )
 
     def _labelled_sample(

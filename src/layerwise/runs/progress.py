@@ -229,7 +229,8 @@ class LiveDisplay(Display):
 
 def display_on(console: Console) -> LiveDisplay | PlainDisplay:
     """What suits the console."""
-    return LiveDisplay(console) if console.is_terminal and not console.is_dumb_terminal else PlainDisplay(console)
+    live = console.is_terminal and not console.is_dumb_terminal and not console.quiet
+    return LiveDisplay(console) if live else PlainDisplay(console)
 
 
 def _clock(seconds: float) -> str:

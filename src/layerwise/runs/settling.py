@@ -9,6 +9,7 @@ from layerwise.runs.draft import Draft
 from layerwise.runs.fingerprint import open_data
 from layerwise.runs.recipe import Recipe
 from layerwise.training.network_plan import MLPPlan
+from layerwise.training.ranks import ALONE, Ranks
 
 __all__ = ["settle"]
 
@@ -16,8 +17,14 @@ MANY_CLASSES = 20
 """Whole numbers in a target column that are taken for names of classes without asking."""
 
 
-def settle(draft: Draft) -> tuple[Recipe, Dataset, Division]:
+def settle(draft: Draft, ranks: Ranks = ALONE) -> tuple[Recipe, Dataset, Division]:
     """Check all that can be known before training: options, data, labels, device, memory.
+
+    Parameters
+    ----------
+    draft : Draft
+    ranks : Ranks
+        Who is to train together.
 
     Returns
     -------
@@ -32,6 +39,9 @@ def settle(draft: Draft) -> tuple[Recipe, Dataset, Division]:
     OptionError, DataError
     """
     first = draft.complete()
+    if ranks.size > 1 and not first.training.divisible:
+        rule = f"learns row after row, which {ranks.size} ranks cannot share"
+        raise OptionError("model", first.training.model, rule, "train it in one process")
     dataset, found = open_data(first.data, first.training, undecided=not draft.says("training", "predicts"))
     _check_that_it_is_said(first, dataset, draft)
     recipe = draft.complete(dataset.train, found)

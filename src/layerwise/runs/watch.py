@@ -13,10 +13,10 @@ from layerwise.data.minibatches import MinibatchStream
 from layerwise.runs.metrics import Metrics
 from layerwise.runs.progress import Display
 from layerwise.runs.stopping import Stop
-from layerwise.training.course_observer import Info, Stage
+from layerwise.training.course_observer import Info, Quiet, Stage
 from layerwise.training.loop import Place
 
-__all__ = ["Watch"]
+__all__ = ["Follow", "Watch"]
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
 
@@ -82,3 +82,31 @@ class Watch:
     def wants_to_stop(self) -> bool:
         """When somebody asked, and when it is time to save."""
         return self._due or self.stop.asked
+
+
+@dataclass
+class Follow(Quiet):
+    """The observer of a rank that learns its part and leaves it to the first one to measure, to show and to write.
+
+    Parameters
+    ----------
+    stop : Stop
+    save : callable
+        Gives what this rank has of the course to those who save it.
+    """
+
+    stop: Stop
+    save: Callable[[], None]
+
+    def save_now(self) -> None:
+        """Take part in saving the course."""
+        self.save()
+
+    def stage_started(self, stage: Stage, place: Place, stream: MinibatchStream) -> None:
+        """Take part in saving what the stage before came to."""
+        if place == Place():
+            self.save()
+
+    def wants_to_stop(self) -> bool:
+        """When somebody asked."""
+        return self.stop.asked

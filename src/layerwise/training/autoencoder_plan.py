@@ -21,6 +21,7 @@ from layerwise.training.lessons import Lessons
 from layerwise.training.machine_plan import MachineVisible
 from layerwise.training.network_plan import NetworkPlan
 from layerwise.training.ranges import at_least, positive, under_its_own_name
+from layerwise.training.ranks import Ranks
 from layerwise.training.schedules import Linear
 from layerwise.training.stacking import Stacking, stacked, upwards
 from layerwise.training.task import Task
@@ -117,7 +118,8 @@ class AutoencoderPlan(NetworkPlan):
         device = rows.sample.device
         back = Reconstruction.of(kind.to(device))
         trainer = self.descent(stage.epochs * rows.stream.n_batches)
-        trainer = replace(trainer, loss=back.loss, aim="values", learning_rate=rate or trainer.learning_rate)
+        rate = rate or trainer.learning_rate
+        trainer = replace(trainer, loss=back.loss, aim="values", learning_rate=rate, ranks=rows.ranks)
         if corrupted and self.corruption != "none":
             corruption = corruption_of(self.corruption, self.corruption_amount, kind.name, rows.sample)
             trainer = replace(trainer, corruption=corruption)
@@ -191,17 +193,17 @@ class _Rows:
     stream: MinibatchStream
     sample: Tensor
     held_out: Tensor | None
+    ranks: Ranks
 
     @classmethod
     def of(cls, lessons: Lessons) -> _Rows:
         """The rows themselves."""
-        return cls(lessons.rows, lessons.sample, lessons.held_out)
+        return cls(lessons.rows, lessons.sample, lessons.held_out, lessons.ranks)
 
     def carried(self, layers: Sequence[Autoencoder]) -> _Rows:
         """What layers make of them."""
         carry = upwards(layers, self.sample.device)
         if carry is None:
             return self
-        return _Rows(
-            self.stream.map(carry), carry(self.sample), None if self.held_out is None else carry(self.held_out)
-        )
+        held_out = None if self.held_out is None else carry(self.held_out)
+        return _Rows(self.stream.map(carry), carry(self.sample), held_out, self.ranks)

@@ -31,6 +31,7 @@ from torch import Tensor
 from layerwise.energy.rbm import RBM
 from layerwise.shapes import HiddenVector, VisibleVector
 from layerwise.training.phases import Phase
+from layerwise.training.ranks import Ranks
 
 __all__ = ["Offsets", "centre_biases", "first_offsets", "slide"]
 
@@ -49,10 +50,11 @@ def first_offsets(rbm: RBM) -> Offsets:
     return Offsets(visible, hidden)
 
 
-def slide(offsets: Offsets, data: Phase, sliding: float) -> None:
+def slide(offsets: Offsets, data: Phase, sliding: float, ranks: Ranks) -> None:
     """Let the offsets go after the means of one minibatch, by the share ``sliding`` of the way."""
-    offsets.visible.lerp_(data.mean(data.values), sliding)
-    offsets.hidden.lerp_(data.mean(data.hidden), sliding)
+    visible, hidden = data.means(ranks, data.values, data.hidden)
+    offsets.visible.lerp_(visible, sliding)
+    offsets.hidden.lerp_(hidden, sliding)
 
 
 def centre_biases(

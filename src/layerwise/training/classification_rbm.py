@@ -40,6 +40,7 @@ from layerwise.training.classification_state import ClassificationInfo, Classifi
 from layerwise.training.label_units import beside
 from layerwise.training.phases import complete, relative_weights
 from layerwise.training.ranges import at_least, not_negative, positive, share
+from layerwise.training.ranks import ALONE, Ranks
 from layerwise.training.schedules import Linear
 from layerwise.units import CategoricalUnits
 
@@ -76,6 +77,8 @@ class ClassificationLearning:
     momentum : float
     weight_decay : float
         L2 penalty, on the couplings alone; decoupled from the gradient with Adam.
+    ranks : Ranks
+        Processes that train together: each does its part of every minibatch and has its part of the chains.
     """
 
     steps: int | None = None
@@ -89,10 +92,11 @@ class ClassificationLearning:
     learning_rate: float = 0.01
     momentum: float = 0.9
     weight_decay: float = 0.0
+    ranks: Ranks = ALONE
 
     def __post_init__(self) -> None:
-        for name in ("gibbs_steps", "chains"):
-            at_least(name, getattr(self, name), 1)
+        at_least("gibbs_steps", self.gibbs_steps, 1)
+        at_least("chains", self.chains, 1 if self.method == "cd" else self.ranks.size, ", one for each rank")
         if self.steps is not None:
             at_least("steps", self.steps, 1)
         for name in ("discriminative", "generative", "unlabelled", "weight_decay"):
@@ -123,7 +127,8 @@ class ClassificationLearning:
         self._label_units(rbm)
         chains = None
         if self.needs_chains and self.method == "pcd":
-            chains = rbm.hidden.sample(rbm.hidden.bias.expand(self.chains, -1).contiguous(), random)
+            first, end = self.ranks.part(self.chains)
+            chains = rbm.hidden.sample(rbm.hidden.bias.expand(end - first, -1).contiguous(), random, first)
         return ClassificationState(rbm, self._optimiser(rbm), chains, 0, random)
 
     @staticmethod
@@ -151,11 +156,12 @@ class ClassificationLearning:
         DataError
             Rows have no labels, or labels that the machine does not know, or weights that are none.
         """
+        batch, part = self.ranks.own(batch)
         rbm, rows = state.rbm, max(1, len(batch.values))
         labels = self._labels(batch, self._label_units(rbm).size)
         x = self._complete(state, batch, labels)
         labelled = (labels >= 0).to(x.dtype)
-        counts = relative_weights(batch)
+        counts = relative_weights(batch, self.ranks)
         fields = fields_by_class(rbm, kernels.compress(x))
         log_p = torch.log_softmax(class_log_weights(rbm, fields), dim=1)
         p = log_p.exp()
@@ -163,13 +169,14 @@ class ClassificationLearning:
         generative = self.generative * labelled + self.unlabelled * (1 - labelled)
         of_data = torch.where(labelled[:, None] > 0, chosen, p)  # the label, or what is known of it
         discriminative = self.discriminative * labelled[:, None] * (chosen - p)
-        share_of_row = torch.full_like(labelled, 1 / rows) if counts is None else counts[:, 0] / rows
+        share_of_row = torch.full_like(labelled, part / rows) if counts is None else counts[:, 0] * (part / rows)
         generative = generative * share_of_row
         weights = discriminative * share_of_row[:, None] + generative[:, None] * of_data
         gradient = gradient_of_fields(rbm, x, fields, weights, generative)
         chains = state.chains
         if self.needs_chains:
             chains = self._subtract_model(state, gradient, x, of_data, generative, batch.first_row)
+        self.ranks.average_(*gradient.values())
 
         fallen = 1.0 if self.steps is None else Linear(self.steps)(state.steps_done)
         for group in state.optimiser.param_groups:
@@ -216,8 +223,10 @@ class ClassificationLearning:
             label = self._label_units(rbm).sample(of_data.log(), random, first_row)
             h = rbm.sample_h_from_v(torch.cat([x, label], dim=1), random, first_row)
         else:
-            h, first_row = state.chains, 0
-            weight = (weight.sum() / len(h)).expand(len(h))
+            h, first_row = state.chains, self.ranks.part(self.chains)[0]
+            whole, chains = weight.sum(), weight.new_tensor(float(len(h)))
+            self.ranks.sum_(whole, chains)
+            weight = (whole / chains).expand(len(h))
         v = rbm.sample_v_from_h(h, random, first_row)
         if self.gibbs_steps > 1:
             v, _ = gibbs(rbm, v, self.gibbs_steps - 1, random, first_row)
@@ -228,14 +237,14 @@ class ClassificationLearning:
             gradient[f"hidden.{name}"] -= weight @ values
         for name, values in rbm.visible.statistics(v).items():
             gradient[f"visible.{name}"] -= weight @ values
-        return None if state.chains is None else rbm.hidden.sample(field, random)
+        return None if state.chains is None else rbm.hidden.sample(field, random, first_row)
 
     def to_tree(self, state: ClassificationState) -> dict[str, Any]:
-        """The State as plain containers of tensors and numbers, for a checkpoint."""
+        """The State as plain containers of tensors and numbers, for a checkpoint; all ranks ask for it together."""
         return {
             "rbm": dict(state.rbm.state_dict()),
             "optimiser": state.optimiser.state_dict(),
-            "chains": state.chains,
+            "chains": None if state.chains is None else self.ranks.rows(state.chains, self.chains),
             "steps_done": state.steps_done,
             "random": [state.random.seed, state.random.position],
         }
@@ -245,5 +254,7 @@ class ClassificationLearning:
         rbm.load_state_dict(tree["rbm"])
         optimiser = self._optimiser(rbm)
         optimiser.load_state_dict(tree["optimiser"])
-        chains = None if tree["chains"] is None else tree["chains"].to(rbm.weights.device)
+        chains = tree["chains"]
+        if chains is not None:
+            chains = chains[slice(*self.ranks.part(len(chains)))].to(rbm.weights.device)
         return ClassificationState(rbm, optimiser, chains, int(tree["steps_done"]), RandomStream(*tree["random"]))

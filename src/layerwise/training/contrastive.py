@@ -46,8 +46,9 @@ from layerwise.training.penalties import (
     shrink,
     sparsity_signal,
 )
-from layerwise.training.phases import Phase, complete, data_phase, relative_weights
+from layerwise.training.phases import Phase, complete, data_phase, relative_weights, share_of
 from layerwise.training.ranges import at_least, not_negative, positive, share
+from layerwise.training.ranks import ALONE, Ranks
 from layerwise.training.schedules import Schedule
 
 __all__ = ["ContrastiveInfo", "ContrastiveLearning", "ContrastiveState"]
@@ -103,6 +104,8 @@ class ContrastiveLearning:
         Memory of the running mean of the parameters, 0 for none; see :mod:`layerwise.training.averaging`.
     missing_steps : int
         Clamped Gibbs steps that draw the NaN entries of a minibatch from the machine before each step.
+    ranks : Ranks
+        Processes that train together: each does its part of every minibatch and has its part of the chains.
     """
 
     method: Method = "pcd"
@@ -126,13 +129,14 @@ class ContrastiveLearning:
     sparsity_penalty: SparsityPenalty = "kl"
     averaging: float = 0.0
     missing_steps: int = 10
+    ranks: Ranks = ALONE
 
     def __post_init__(self) -> None:
         if self.method not in ("cd", "pcd", "pt"):
             raise OptionError("method", self.method, "must be 'cd', 'pcd' or 'pt'")
         at_least("steps", self.steps, 1, " Gibbs step")
         at_least("missing_steps", self.missing_steps, 1, " Gibbs step")
-        at_least("chains", self.chains, 1)
+        at_least("chains", self.chains, 1 if self.method == "cd" else self.ranks.size, ", one for each rank")
         at_least("temperatures", self.temperatures, 2)
         positive("learning_rate", self.learning_rate, "start with 0.05")
         for name in ("max_norm", "clip_norm"):
@@ -165,11 +169,12 @@ class ContrastiveLearning:
             velocity = {name: torch.zeros_like(p) for name, p in rbm.named_parameters()}
             velocity["weights"] = movement.blank_like(rbm.weights)
         chains, tempering = None, None
+        first, end = self.ranks.part(self.chains)
         if self.method == "pcd":
-            field = rbm.hidden.bias.expand(self.chains, -1).contiguous()
-            chains = rbm.hidden.sample(field, random)
+            field = rbm.hidden.bias.expand(end - first, -1).contiguous()
+            chains = rbm.hidden.sample(field, random, first)
         elif self.method == "pt":
-            tempering = first_tempering(rbm, self.temperatures, self.chains, random)
+            tempering = first_tempering(rbm, self.temperatures, end - first, random, first)
         return ContrastiveState(
             *(rbm, velocity, chains, random),
             offsets=first_offsets(rbm) if self.centred else None,
@@ -187,35 +192,39 @@ class ContrastiveLearning:
         DataError
             A weight of a row is negative, or none is above 0; or a categorical site is missing in part.
         """
+        ranks, (first_chain, end_chain) = self.ranks, self.ranks.part(self.chains)
+        batch, part = ranks.own(batch)
         rbm, random, row, tempering = state.rbm, state.random, batch.first_row, state.tempering
-        weights = relative_weights(batch)
+        weights = relative_weights(batch, ranks)
+        share = share_of(batch.values, part, weights)
         fill = partial(complete, rbm, batch.values, self.missing_steps, random, row)
-        data, h = data_phase(rbm, batch.values, weights, random if self.method == "cd" else None, row, fill)
+        data, h = data_phase(rbm, batch.values, share, random if self.method == "cd" else None, row, fill)
         chains = None
         if tempering is not None:
-            model, tempering = dream_tempered(rbm, tempering, self.steps, random)
+            model, tempering = dream_tempered(rbm, tempering, self.steps, random, first_chain)
         elif state.chains is not None:
-            model, chains = dream(rbm, state.chains, self.steps, random, 0, None, keep=True)
+            model, chains = dream(rbm, state.chains, self.steps, random, first_chain, None, keep=True)
         else:
             assert h is not None
-            model, _ = dream(rbm, h, self.steps, random, row, weights, keep=False)
-        if weights is not None and self.method != "cd":
+            model, _ = dream(rbm, h, self.steps, random, row, share, keep=False)
+        if self.method != "cd":
             # What is taken off weighs as much as what is put on: heavy minibatches would push all else.
-            model.share = weights.mean().expand(len(model.values), 1)
+            part = (end_chain - first_chain) * ranks.size / self.chains
+            model.share = share_of(model.values, part, None if weights is None else ranks.mean(weights, batch.total))
 
         activity = state.activity
         if self.sparsity_target is not None:
-            now = data.mean(data.hidden)
+            (now,) = data.means(ranks, data.hidden)
             activity = now if activity is None else torch.lerp(now, activity, ACTIVITY_MEMORY)
         if state.offsets is not None:
-            slide(state.offsets, data, self.sliding)
+            slide(state.offsets, data, self.sliding, ranks)
         norm, done = self._move(state, data, model, activity), state.steps_done + 1
         if self.averaging:
             average_in(state.average, rbm, self.averaging, done)
 
         rates = None if tempering is None else tempering.chains.rates
         info = ContrastiveInfo(data.values, model.values, data.hidden, model.hidden, norm, rates)
-        after = None if tempering is None else adapted(tempering, done)
+        after = None if tempering is None else adapted(tempering, done, ranks)
         kept = state.velocity, chains, random, done, state.offsets, activity, state.average, state.movement, after
         return ContrastiveState(rbm, *kept), info
 
@@ -231,10 +240,10 @@ class ContrastiveLearning:
             signal = sparsity_signal(rbm.hidden, data.field, activity, *asked)
         gradient = gradient_of(rbm, data, model, signal, state.offsets)
         norm = None
-        if moved is None and self.clip_norm is None:
+        if moved is None and self.clip_norm is None and self.ranks.size == 1:
             movement.follow(rbm, state.velocity, gradient, rate, self.momentum, self.weight_decay)
         else:
-            whole = movement.whole_gradient(rbm, gradient, self.weight_decay)
+            whole = movement.whole_gradient(rbm, gradient, self.weight_decay, self.ranks)
             norm = None if self.clip_norm is None else movement.clip(whole, self.clip_norm)
             movement.move_along(rbm, state.velocity, moved, whole, rate, self.momentum)
         if self.l1:
@@ -244,10 +253,10 @@ class ContrastiveLearning:
         return norm
 
     def to_tree(self, state: ContrastiveState) -> dict[str, Any]:
-        """The State as plain containers of tensors and numbers, for a checkpoint."""
-        return contrastive_tree.to_tree(state)
+        """The State as plain containers of tensors and numbers, for a checkpoint; all ranks ask for it together."""
+        return contrastive_tree.to_tree(state, self.chains, self.ranks)
 
     def from_tree(self, rbm: RBM, tree: dict[str, Any]) -> ContrastiveState:
         """The State again: ``rbm`` is overwritten with the saved parameters."""
         rbm.load_state_dict(tree["rbm"])
-        return contrastive_tree.from_tree(self.init(rbm, RandomStream(0)), tree)
+        return contrastive_tree.from_tree(self.init(rbm, RandomStream(0)), tree, self.ranks)

@@ -129,6 +129,7 @@ class Course:
                     observer=watched,
                     after_epoch=watched.reached,
                     enough=watched.enough,
+                    ranks=self.lessons.ranks,
                 )
             except DivergenceError as problem:
                 told = str(problem)

@@ -40,7 +40,9 @@ from layerwise.training.divergence import trouble
 from layerwise.training.dropout import Dropout, scores_in_part
 from layerwise.training.penalties import limit_norms
 from layerwise.training.ranges import at_least, not_negative, positive, share
+from layerwise.training.ranks import ALONE, Ranks
 from layerwise.training.schedules import Schedule
+from layerwise.training.shared_gradient import average_gradients, check_divisible, mean_count
 
 __all__ = ["Corruption", "DescentInfo", "DescentState", "GradientDescent", "Penalty"]
 
@@ -122,6 +124,8 @@ class GradientDescent:
         profile in the Info: of the network as the minibatch met it, no unit being dropped and penalties left out. As
         many as an epoch has minibatches say it of each epoch's last, where a run that stopped never has to go on from.
         0 never does.
+    ranks : Ranks
+        Processes that train together, each on its part of every minibatch; what is watched is of this one's rows.
     """
 
     loss: Loss = field(default_factory=CrossEntropy)
@@ -142,6 +146,7 @@ class GradientDescent:
     clip_norm: float | None = None
     averaging: float = 0.0
     watch_every: int = 0
+    ranks: Ranks = ALONE
 
     def __post_init__(self) -> None:
         if self.aim not in ("labels", "targets", "values"):
@@ -162,7 +167,14 @@ class GradientDescent:
         return {**(self.optimiser_options or {}), **decay}
 
     def init(self, network: nn.Sequential, random: RandomStream) -> DescentState:
-        """The first State."""
+        """The first State.
+
+        Raises
+        ------
+        OptionError
+            Several ranks are to train together, and the loss is no mean over rows: by a penalty or a batch norm.
+        """
+        check_divisible(network, self.penalty is not None, self.ranks)
         average = {name: p.detach().clone() for name, p in network.named_parameters()} if self.averaging else {}
         network.train()
         sweep = DenseSweep.of(network, self.loss) if self.penalty is None else None
@@ -194,6 +206,7 @@ class GradientDescent:
             return self._step(state, batch)
 
     def _step(self, state: DescentState, batch: Batch) -> tuple[DescentState, DescentInfo]:
+        batch, part = self.ranks.own(batch)
         network, random, row = state.network, state.random, batch.first_row
         targets = self._targets(batch)
         factor = 1.0 if self.schedule is None else self.schedule(state.steps_done)
@@ -201,11 +214,11 @@ class GradientDescent:
         if not network.training:
             network.train()
         shown = batch.values if self.corruption is None else self.corruption(batch.values, random, row)
-        loss, found, penalties = self._gradient(state, shown, targets, batch)
+        loss, found, penalties = self._gradient(state, shown, targets, batch, part)
         whole = loss.item() + penalties
         if not math.isfinite(whole):
             raise DivergenceError(trouble(network, shown, state.steps_done + 1, whole))
-        watched = bool(self.watch_every) and (state.steps_done + 1) % self.watch_every == 0
+        watched = bool(self.watch_every) and part > 0 and (state.steps_done + 1) % self.watch_every == 0
         before = {name: p.detach().clone() for name, p in network.named_parameters()} if watched else None
         sweep = backpropagate(network, shown, self.loss, targets, batch.weights) if watched else None
 
@@ -224,22 +237,27 @@ class GradientDescent:
         return replace(state, steps_done=done), DescentInfo(found, targets, loss, penalties, flow)
 
     def _gradient(
-        self, state: DescentState, shown: Tensor, targets: Targets, batch: Batch
+        self, state: DescentState, shown: Tensor, targets: Targets, batch: Batch, part: float
     ) -> tuple[Tensor, Tensor, float]:
         """Loss, scores and penalties; the gradient of loss and penalties is left in the parameters' ``grad``."""
         network, penalties, decay = state.network, 0.0, 0.0
         mean_weight = None if self.by_minibatch else batch.mean_weight
+        mean_weight = mean_weight or mean_count(self.loss, targets, batch, self.ranks)
+        counts = batch.weights if part else None  # a row that counts nothing has a mean all the same
         weights = [p for group in state.movement.optimiser.param_groups for p in group["params"] if p.dim() > 1]
         if self.ridge:
             of_row = 1.0 if batch.weights is None else mean_weight or float(batch.weights.mean())
-            decay = self.ridge / (len(shown) * of_row)
+            decay = self.ridge / (batch.total * of_row)
             with torch.no_grad():
                 penalties = decay / 2 * sum(torch.dot(flat := w.flatten(), flat).item() for w in weights)
 
         silences = bool(self.dropout or self.input_dropout)
         dropout = Dropout(self.dropout, self.input_dropout, state.random, batch.first_row) if silences else None
         if state.sweep is not None:
-            loss, found = state.sweep(shown, targets, batch.weights, mean_weight, decay, dropout)
+            inside = decay if self.ranks.size == 1 else 0.0  # it is no mean over rows
+            loss, found = state.sweep(shown, targets, counts, mean_weight, inside, dropout)
+            (loss,) = average_gradients(network, self.ranks, part, loss)
+            _add(weights, decay - inside)
             return loss, found, penalties
         link = self.loss.link
         try:
@@ -249,15 +267,14 @@ class GradientDescent:
                 raise
             rule = "is a single row, and a batch norm needs the spread of several"
             raise DataError("minibatch", len(shown), rule, "give a batch_size that leaves no row over") from problem
-        loss = self.loss.value(found, targets, batch.weights, mean_weight)
+        loss = self.loss.value(found, targets, counts, mean_weight)
         whole = loss if self.penalty is None else loss + self.penalty(network, shown)
         state.movement.optimiser.zero_grad(set_to_none=True)
         whole.backward()
-        with torch.no_grad():
-            for weight in weights if decay else ():
-                if weight.grad is not None:
-                    weight.grad.add_(weight, alpha=decay)
-        return loss.detach(), found.detach(), penalties + (whole.item() - loss.item())
+        penalties += whole.item() - loss.item()
+        (loss,) = average_gradients(network, self.ranks, part, loss.detach())
+        _add(weights, decay)
+        return loss, found.detach(), penalties
 
     def _targets(self, batch: Batch) -> Targets:
         if self.aim == "values":
@@ -288,3 +305,11 @@ class GradientDescent:
         for name, value in state.average.items():
             value.copy_(tree["average"][name])
         return replace(state, steps_done=int(tree["steps_done"]))
+
+
+@torch.no_grad()
+def _add(weights: list[nn.Parameter], decay: float) -> None:
+    """Add a share of each weight to its gradient."""
+    for weight in weights if decay else ():
+        if weight.grad is not None:
+            weight.grad.add_(weight, alpha=decay)

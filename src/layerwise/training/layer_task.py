@@ -13,6 +13,7 @@ from layerwise.energy.rbm import RBM
 from layerwise.randomness import RandomStream
 from layerwise.training.course_observer import Info
 from layerwise.training.lessons import Lessons
+from layerwise.training.ranks import Ranks
 from layerwise.training.task import Task
 
 __all__ = ["LayerTask", "Learner"]
@@ -23,7 +24,7 @@ class Learner(Protocol):
     """How a layer is learned on those below it; see :mod:`~layerwise.training.pretraining`."""
 
     def begin_layer(
-        self, below: Sequence[RBM], stream: MinibatchStream, sample: Tensor, random: RandomStream
+        self, below: Sequence[RBM], stream: MinibatchStream, sample: Tensor, random: RandomStream, ranks: Ranks
     ) -> tuple[Any, Any, MinibatchStream]:
         """A trainer, its first State and its minibatches."""
         ...
@@ -61,7 +62,7 @@ class LayerTask(Task):
         random: RandomStream,
         title: str,
     ) -> None:
-        trainer, self._state, stream = learner.begin_layer(below, rows, lessons.sample, random)
+        trainer, self._state, stream = learner.begin_layer(below, rows, lessons.sample, random, lessons.ranks)
         super().__init__(trainer, stream, self._state.rbm)
         self._learner, self._below, self._lessons, self._title = learner, list(below), lessons, title
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from layerwise.data.minibatches import MinibatchStream
 from layerwise.errors import DataError
+from layerwise.training.ranks import ALONE, Ranks
 from layerwise.training.target_scale import TargetScale
 
 __all__ = ["Lessons"]
@@ -46,6 +47,8 @@ class Lessons:
     """Labelled rows that nothing is learned from, for curves; or rows with targets."""
     target_scale: TargetScale | None = None
     """How targets were brought to mean 0 and standard deviation 1; None where rows have labels."""
+    ranks: Ranks = ALONE
+    """Who learns together; the minibatches are this one's."""
 
     def with_labels(self, model: str) -> MinibatchStream:
         """The labelled rows.

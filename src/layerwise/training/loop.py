@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from layerwise.data.minibatches import Batch, MinibatchStream
+from layerwise.training.ranks import ALONE, Ranks
 
 __all__ = ["Observer", "Place", "Silent", "Trainer", "run"]
 
@@ -85,6 +86,7 @@ def run(
     observer: Observer | None = None,
     after_epoch: Callable[[State, int], State] | None = None,
     enough: Callable[[State], bool] | None = None,
+    ranks: Ranks = ALONE,
 ) -> Outcome[State]:
     """Train from ``start`` until ``epochs`` are done or the observer asks to stop.
 
@@ -101,6 +103,8 @@ def run(
         ``after_epoch(state, epoch)`` gives the State to go on with: a learning-rate schedule, for example.
     enough : callable, optional
         Asked after each epoch whether those that are left would change nothing: then they count as done.
+    ranks : Ranks
+        Who trains together: all of them stop where the observer of one asks for it.
     """
     observer = observer or Silent()
     for epoch in range(start.epoch, epochs):
@@ -108,13 +112,13 @@ def run(
         for number, batch in enumerate(stream.epoch(epoch, first), first):
             state, info = trainer.step(state, batch)
             observer.batch_done(Place(epoch, number), batch.total, info)
-            if observer.wants_to_stop() and number + 1 < stream.n_batches:
+            if ranks.any(observer.wants_to_stop()) and number + 1 < stream.n_batches:
                 return Outcome(state, Place(epoch, number + 1), finished=False)
         if after_epoch is not None:
             state = after_epoch(state, epoch)
         observer.epoch_done(epoch)
-        if enough is not None and enough(state):
+        if enough is not None and ranks.any(enough(state)):
             break
-        if observer.wants_to_stop() and epoch + 1 < epochs:
+        if ranks.any(observer.wants_to_stop()) and epoch + 1 < epochs:
             return Outcome(state, Place(epoch + 1), finished=False)
     return Outcome(state, Place(epochs), finished=True)

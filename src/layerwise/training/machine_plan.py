@@ -32,6 +32,7 @@ class MachinePlan(ABC):
     model: ClassVar[str]
     takes_missing: ClassVar[bool] = True
     takes_streams: ClassVar[bool] = True
+    divisible: ClassVar[bool] = True
 
     hidden: Sequence[int]
     epochs: int

@@ -25,6 +25,7 @@ from layerwise.energy.rbm import RBM
 from layerwise.errors import OptionError
 from layerwise.training.descent_optimisers import PaperAdam
 from layerwise.training.gradient import Gradient
+from layerwise.training.ranks import ALONE, Ranks
 from layerwise.training.schedules import Schedule
 
 __all__ = [
@@ -87,15 +88,17 @@ def follow(
     _confine(rbm)
 
 
-def whole_gradient(rbm: RBM, gradient: Gradient, decay: float) -> dict[str, Tensor]:
-    """The gradient of every parameter by name, that of the couplings summed up from its phases."""
+def whole_gradient(rbm: RBM, gradient: Gradient, decay: float, ranks: Ranks = ALONE) -> dict[str, Tensor]:
+    """The gradient of every parameter by name over all ranks, that of the couplings summed up from its phases."""
     of_weights = blank_like(rbm.weights)
     kernels.ascend(of_weights, None, *gradient.phases, 1.0)
     if gradient.couple is not None:
         of_weights.addr_(*gradient.couple, alpha=-1.0)
+    whole = {**gradient.of_units, "weights": of_weights}
+    ranks.average_(*whole.values())
     if decay:
         of_weights.add_(rbm.weights, alpha=-decay)
-    return {**gradient.of_units, "weights": of_weights}
+    return whole
 
 
 def clip(gradient: Mapping[str, Tensor], most: float) -> float:

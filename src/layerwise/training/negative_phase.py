@@ -21,6 +21,7 @@ from layerwise.randomness import RandomStream
 from layerwise.shapes import HiddenChains, VisibleChains
 from layerwise.training.contrastive_state import Tempering
 from layerwise.training.phases import Phase, data_phase
+from layerwise.training.ranks import ALONE, Ranks
 
 __all__ = ["ADAPTED_EVERY", "adapted", "dream", "dream_tempered", "first_tempering"]
 
@@ -52,23 +53,25 @@ def _seen(rbm: RBM, h: HiddenChains, random: RandomStream, first_row: int) -> Vi
     return rbm.visible.sample(rbm.field_of_visible(kernels.compress(h)), random, first_row)
 
 
-def first_tempering(rbm: RBM, temperatures: int, chains: int, random: RandomStream) -> Tempering:
+def first_tempering(rbm: RBM, temperatures: int, chains: int, random: RandomStream, first_chain: int = 0) -> Tempering:
     """Replicas at independent units with the machine's visible biases, which start from the data's mean.
 
     The start of the path stays as it is while the machine moves away from it.
     """
     path = Path.from_mean(rbm)
-    return Tempering(path, start_tempering(path, ladder(temperatures), chains, random))
+    return Tempering(path, start_tempering(path, ladder(temperatures), chains, random, first_chain))
 
 
-def dream_tempered(rbm: RBM, tempering: Tempering, steps: int, random: RandomStream) -> tuple[Phase, Tempering]:
+def dream_tempered(
+    rbm: RBM, tempering: Tempering, steps: int, random: RandomStream, first_chain: int
+) -> tuple[Phase, Tempering]:
     """Swaps and Gibbs steps of all replicas, and the phase of those that are at the machine itself."""
-    chains = temper(tempering.path, tempering.chains, steps, random)
+    chains = temper(tempering.path, tempering.chains, steps, random, first_chain)
     return data_phase(rbm, chains.rows, None, None, 0)[0], replace(tempering, chains=chains)
 
 
-def adapted(tempering: Tempering, steps_done: int) -> Tempering:
-    """The same replicas on a ladder that follows the swap rates, where it is time for it.
+def adapted(tempering: Tempering, steps_done: int, ranks: Ranks = ALONE) -> Tempering:
+    """The same replicas on a ladder that follows the swap rates of all ranks' chains, where it is time for it.
 
     Warns
     -----
@@ -77,7 +80,9 @@ def adapted(tempering: Tempering, steps_done: int) -> Tempering:
     """
     if steps_done % ADAPTED_EVERY:
         return tempering
-    betas, rates = ([float(x) for x in of_one] for of_one in (tempering.chains.betas, tempering.chains.rates))
+    tried, accepted = tempering.chains.tried.double(), tempering.chains.accepted.double()
+    ranks.sum_(tried, accepted)
+    betas, rates = ([float(x) for x in of_one] for of_one in (tempering.chains.betas, accepted / tried))
     if steps_done > ADAPTED_EVERY:
         warn_if_coarse(betas, rates)
     return replace(tempering, chains=tempering.chains.on(adapt_ladder(betas, rates)))

@@ -32,6 +32,7 @@ class NetworkPlan(ABC):
 
     takes_missing: ClassVar[bool] = False
     takes_streams: ClassVar[bool] = True
+    divisible: ClassVar[bool] = True
 
     hidden: Sequence[int]
     activation: str
@@ -161,5 +162,5 @@ class MLPPlan(NetworkPlan):
             remedy = "give rows with labels to learn classes, and with targets to learn numbers"
             raise DataError("predicts", self.predicts, "is not what the rows tell", remedy)
         gauge = ClassesGauge(*measured) if scale is None else TargetsGauge(*measured, scale)
-        trainer = self.descent(stage.epochs * stream.n_batches)
+        trainer = replace(self.descent(stage.epochs * stream.n_batches), ranks=lessons.ranks)
         return DescentTask(network, trainer, stream, gauge, random.child("draws"), stage.title, scale)

@@ -42,6 +42,7 @@ class PerceptronPlan:
     needs_labels: ClassVar[bool] = True
     takes_missing: ClassVar[bool] = False
     takes_streams: ClassVar[bool] = False
+    divisible: ClassVar[bool] = False
     hidden: ClassVar[Sequence[int]] = ()
     batch_size: ClassVar[int] = 2**62  # all rows, however many
 

@@ -20,8 +20,9 @@ from layerwise.errors import DataError
 from layerwise.kernels import SparseRows
 from layerwise.randomness import RandomStream
 from layerwise.shapes import HiddenChains, VisibleBatch
+from layerwise.training.ranks import ALONE, Ranks
 
-__all__ = ["Phase", "complete", "data_phase", "relative_weights"]
+__all__ = ["Phase", "complete", "data_phase", "relative_weights", "share_of"]
 
 
 @dataclass(slots=True)
@@ -37,18 +38,24 @@ class Phase:
     hidden: Tensor
     """(rows, hidden): E[h | v]."""
     share: Tensor | None = None
-    """(rows, 1): the weight of each row over the mean weight of all; None where all weigh the same."""
+    """(rows, 1): the weight of each row over the mean weight of all, times this rank's part of the rows; None where all
+    weigh the same."""
 
     def weighted(self, values: Tensor) -> Tensor:
         """Numbers of the rows, such that their plain mean is the phase's."""
         return values if self.share is None else values * self.share
 
-    def mean(self, values: Tensor) -> Tensor:
-        """Mean over these rows alone, each by its weight."""
-        return values.mean(0) if self.share is None else self.weighted(values).mean(0) / self.share.mean()
+    def means(self, ranks: Ranks, *values: Tensor) -> list[Tensor]:
+        """Means over the rows of all ranks, each by its weight."""
+        means = [self.weighted(of_one).mean(0) for of_one in values]
+        if self.share is None and ranks.size == 1:
+            return means
+        weight = means[0].new_ones(()) if self.share is None else self.share.mean()
+        ranks.sum_(*means, weight)
+        return [mean / weight for mean in means]
 
 
-def relative_weights(batch: Batch) -> Tensor | None:
+def relative_weights(batch: Batch, ranks: Ranks = ALONE) -> Tensor | None:
     """Weights of rows over the mean of all, as a column of the rows' precision.
 
     Over the mean of a minibatch a row would weigh less for standing beside heavy ones, and alone it would weigh one.
@@ -61,13 +68,27 @@ def relative_weights(batch: Batch) -> Tensor | None:
     weights = batch.weights
     if weights is None:
         return None
-    mean = weights.mean()
+    mean = ranks.mean(weights, batch.total)
     if bool((weights < 0).any()) or not 0 < float(mean) < float("inf"):
         rule = "must be at least 0 and finite, and some of a minibatch above 0"
         raise DataError(
             "weights", f"{float(weights.min())} to {float(weights.max())}", rule, "leave rows out that weigh nothing"
         )
     return (weights / (batch.mean_weight or mean))[:, None].to(batch.values.dtype)
+
+
+def share_of(rows: Tensor, part: float, weights: Tensor | None) -> Tensor | None:
+    """What each row counts, of shape (rows, 1): this rank's part times its weight; None where that is 1.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (rows, columns)
+    part : float
+    weights : Tensor of shape (rows, 1) or (), or None
+    """
+    if part == 1.0:
+        return None if weights is None else weights.expand(len(rows), 1)
+    return rows.new_full((len(rows), 1), part) if weights is None else weights.expand(len(rows), 1) * part
 
 
 def complete(rbm: RBM, values: VisibleBatch, steps: int, random: RandomStream, first_row: int) -> VisibleBatch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from torch import nn
@@ -58,6 +58,7 @@ class Plan:
     needs_labels: ClassVar[bool] = False
     takes_missing: ClassVar[bool] = False
     takes_streams: ClassVar[bool] = True
+    divisible: ClassVar[bool] = True
 
     hidden: Sequence[int]
     visible: Literal["bernoulli", "gaussian"] = "bernoulli"
@@ -133,6 +134,6 @@ class Plan:
         else:
             network = random_stack(net.sizes, lessons.classes, own.child("weights")).to(lessons.sample.device)
         gauge = ClassesGauge(lessons.labelled_sample, None)
-        trainer = self.fine_tuning(steps=stage.epochs * stream.n_batches)
+        trainer = replace(self.fine_tuning(steps=stage.epochs * stream.n_batches), ranks=lessons.ranks)
         # Both networks see the same minibatches; the stream of dropout is the same, too.
         return DescentTask(network, trainer, stream, gauge, random.child("dropout"), stage.title)

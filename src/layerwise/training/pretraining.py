@@ -25,6 +25,7 @@ from layerwise.errors import DivergenceError, OptionError
 from layerwise.randomness import RandomStream
 from layerwise.training.contrastive import ContrastiveLearning, ContrastiveState
 from layerwise.training.divergence import largest
+from layerwise.training.ranks import ALONE, Ranks
 from layerwise.units import BernoulliUnits, GaussianUnits, kind_named
 
 __all__ = ["GreedyPretraining", "LayerInfo", "check_finite", "measure_layer"]
@@ -82,7 +83,7 @@ class GreedyPretraining:
 
     @torch.no_grad()
     def begin_layer(
-        self, below: Sequence[RBM], stream: MinibatchStream, sample: Tensor, random: RandomStream
+        self, below: Sequence[RBM], stream: MinibatchStream, sample: Tensor, random: RandomStream, ranks: Ranks = ALONE
     ) -> tuple[ContrastiveLearning, ContrastiveState, MinibatchStream]:
         """What the next layer needs to be trained: a trainer, its first State and its minibatches.
 
@@ -97,6 +98,8 @@ class GreedyPretraining:
             from all rows, because a column that is constant in some of them may not be in the others.
         random : RandomStream
             Of this layer.
+        ranks : Ranks
+            Who learns it together.
         """
         depth = len(below)
         visible = kind_named(self.visible, stream.n_columns) if depth == 0 else BernoulliUnits(self.hidden[depth - 1])
@@ -107,9 +110,9 @@ class GreedyPretraining:
             stream, sample = stream.map(net.up), net.up(sample)
         mean, variance = sample.mean(0), sample.var(0, correction=0)
         if not isinstance(visible, BernoulliUnits):
-            mean, variance = _moments(stream)
+            mean, variance = _moments(stream, ranks)
         rbm.visible.start_from(mean, variance)
-        trainer = self.trainer_for(rbm)
+        trainer = replace(self.trainer_for(rbm), ranks=ranks)
         return trainer, trainer.init(rbm, random), stream
 
     def measure(
@@ -132,7 +135,7 @@ class GreedyPretraining:
         return replace(self.trainer, learning_rate=self.trainer.learning_rate * GAUSSIAN_SHARE)
 
 
-def _moments(stream: MinibatchStream) -> tuple[Tensor, Tensor]:
+def _moments(stream: MinibatchStream, ranks: Ranks) -> tuple[Tensor, Tensor]:
     """Mean and variance of every column over all rows, missing entries left out."""
     total = torch.zeros(3, stream.n_columns, dtype=torch.float64)
     for batch in stream.epoch(0):
@@ -140,6 +143,7 @@ def _moments(stream: MinibatchStream) -> tuple[Tensor, Tensor]:
         known = ~values.isnan()
         values = values.nan_to_num()
         total = total.to(values.device) + torch.stack([known.sum(0).double(), values.sum(0), values.square().sum(0)])
+    ranks.sum_(total)
     count = total[0].clamp_min(1)
     mean = total[1] / count
     return mean.float(), (total[2] / count - mean * mean).clamp_min(0).float()

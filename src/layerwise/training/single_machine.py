@@ -26,6 +26,7 @@ from layerwise.training.classification_rbm import ClassificationLearning, Classi
 from layerwise.training.contrastive import ContrastiveLearning, ContrastiveState
 from layerwise.training.held_out import pseudo_log_likelihood
 from layerwise.training.phases import complete
+from layerwise.training.ranks import ALONE, Ranks
 from layerwise.training.schedules import Linear
 from layerwise.training.vigilance import TrainingWarning, diagnose, diagnose_growth
 from layerwise.units import BernoulliUnits, UnitKind, kind_from
@@ -113,12 +114,12 @@ class OneMachine:
 
     @torch.no_grad()
     def begin_layer(
-        self, below: Sequence[RBM], stream: MinibatchStream, sample: Tensor, random: RandomStream
+        self, below: Sequence[RBM], stream: MinibatchStream, sample: Tensor, random: RandomStream, ranks: Ranks = ALONE
     ) -> tuple[ContrastiveLearning, ContrastiveState, MinibatchStream]:
         """A trainer, its first State and its minibatches; ``below`` is empty."""
         rbm = RBM(_started(self.units, sample), BernoulliUnits(self.hidden)).to(sample.device)
         rbm.scatter_weights(random)
-        trainer = replace(self.trainer, schedule=Linear(self.epochs * stream.n_batches))
+        trainer = replace(self.trainer, schedule=Linear(self.epochs * stream.n_batches), ranks=ranks)
         return trainer, trainer.init(rbm, random), stream
 
     @torch.no_grad()
@@ -179,12 +180,12 @@ class OneClassMachine:
 
     @torch.no_grad()
     def begin_layer(
-        self, below: Sequence[RBM], stream: MinibatchStream, sample: Tensor, random: RandomStream
+        self, below: Sequence[RBM], stream: MinibatchStream, sample: Tensor, random: RandomStream, ranks: Ranks = ALONE
     ) -> tuple[ClassificationLearning, ClassificationState, MinibatchStream]:
         """A trainer, its first State and its minibatches; ``below`` is empty."""
         rbm = class_rbm(_started(self.units, sample), self.hidden, self.classes).to(sample.device)
         rbm.scatter_weights(random)
-        trainer = self.trainer(self.epochs * stream.n_batches)
+        trainer = replace(self.trainer(self.epochs * stream.n_batches), ranks=ranks)
         return trainer, trainer.init(rbm, random), stream
 
     @torch.no_grad()
