@@ -1,4 +1,4 @@
-"""What a step costs on one rank and on two of this machine, and what a model of the cost says of a thousand GPUs.
+"""What a step costs on one rank and on two of this machine.
 
 The same global minibatch is trained by one process with one thread, by two ranks with a thread each, and by one process
 with two threads, which take turns. Efficiency is what two ranks gain on one, over two.
@@ -10,14 +10,11 @@ with two threads, which take turns. Efficiency is what two ranks gain on one, ov
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import environment
@@ -29,47 +26,6 @@ SETTINGS = {
 PLACES = {"one": (1, 1), "two ranks": (2, 1), "two threads": (1, 2)}
 """How many processes, and threads of each."""
 STEPS, BLOCKS = 10, 8
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a step of a model costs: floating-point operations a row, and bytes that every rank sends once."""
-
-    name: str
-    operations: float
-    message: float
-
-
-def rbm_cost(visible: int, hidden: int) -> Cost:
-    """Five products of PCD-1 or CD-1 with as many chains as rows."""
-    parameters = visible * hidden + visible + hidden
-    return Cost(f"RBM {visible:,} × {hidden:,}", 10.0 * visible * hidden, 4.0 * (parameters + 1))
-
-
-def network_cost(*sizes: int) -> Cost:
-    """Each layer forwards, and backwards by weights and by values; the lowest has none below."""
-    weights = [below * above for below, above in pairwise(sizes)]
-    parameters = sum(weights) + sum(sizes[1:])
-    name = "network " + "-".join(str(size) for size in sizes)
-    return Cost(name, 2.0 * (3 * sum(weights) - weights[0]), 4.0 * (parameters + 2))
-
-
-MODELS = (
-    rbm_cost(784, 500),
-    rbm_cost(16_384, 16_384),
-    network_cost(784, 1000, 500, 250, 30, 250, 500, 1000, 784),
-)
-PACE, BANDWIDTH, LATENCY, ROWS = 25e12, 40e9, 5e-6, 10**9
-"""Assumed of a GPU: operations a second in products, bytes a second between GPUs, seconds a hop; rows to learn."""
-
-
-def step_seconds(cost: Cost, rows: int, ranks: int) -> tuple[float, float]:
-    """Seconds of a step's products and of its sum over the ranks: a ring for the bytes, a tree for the hops."""
-    products = rows * cost.operations / PACE
-    if ranks == 1:
-        return products, 0.0
-    sums = 2 * (ranks - 1) / ranks * cost.message / BANDWIDTH + 2 * math.log2(ranks) * LATENCY
-    return products, sums
 
 
 def work(model: str, batch: int) -> float:
@@ -157,33 +113,7 @@ def table(result: dict[str, Any]) -> str:
         f"Milliseconds a step, the least of {result['rounds']} interleaved rounds of {BLOCKS} blocks of {STEPS} steps; "
         f"a thread a process unless said. {environment.signature(result['machine'])}."
     )
-    modelled = [
-        "| model, 1,000 rows a GPU | MB summed a step | products | sums, 8 / 100 / 1,000 GPUs | efficiency | "
-        f"an epoch of {ROWS:.0e} rows |".replace("1e+09", "10⁹"),
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for cost in MODELS:
-        found = [step_seconds(cost, 1000, gpus) for gpus in (8, 100, 1000)]
-        shares = " / ".join(f"{100 * products / (products + sums):.0f}" for products, sums in found)
-        epochs = " / ".join(
-            _span((products + sums) * ROWS / (1000 * gpus))
-            for gpus, (products, sums) in zip((8, 100, 1000), found, strict=True)
-        )
-        sums = " / ".join(f"{1e3 * sums:.2f}" for _, sums in found)
-        products = f"{1e3 * found[0][0]:.2f} ms"
-        figures = f"{cost.message / 1e6:,.1f} | {products} | {sums} ms | {shares} % | {epochs}"
-        modelled.append(f"| {cost.name} | {figures} |")
-    assumed = (
-        f"Computed, not measured: {PACE / 1e12:.0f} TFLOP/s reached in products, {BANDWIDTH / 1e9:.0f} GB/s between "
-        f"GPUs, {1e6 * LATENCY:.0f} µs a hop, nothing of a sum hidden behind products."
-    )
-    return "\n".join([*lines, "", note, "", *modelled, "", assumed])
-
-
-def _span(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.2g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return "\n".join([*lines, "", note])
 
 
 def main() -> None:

@@ -75,7 +75,7 @@ def contrastive(ranks: Ranks, values: np.ndarray = BITS, weights: Tensor | None 
 
 def with_labels(ranks: Ranks, **options: Any) -> Any:
     trainer = ClassificationLearning(
-        generative=0.5, optimiser="sgd", learning_rate=RATE, chains=7, ranks=ranks, **options
+        generative=0.5, optimiser="sgd", learning_rate=RATE, momentum=0.5, chains=7, ranks=ranks, **options
     )
     machine = class_rbm(BernoulliUnits(VISIBLE), HIDDEN, 2)
     machine.scatter_weights(RandomStream(5))
