@@ -46,9 +46,7 @@ BELIEF: dict[str, Any] = {
     "weight_decay": 0.0002,
     "batch_size": 100,
 }
-"""Not centred: hidden units of a centred machine are on half of the time. After 8 epochs of each and 10 of fine-tuning
-at .001 those layers were at 1.52 % on the last 10,000 training pictures; centred ones at 2.04 % after five, where the
-others stood at 1.86 %."""
+"""Not centred: docs/design_notes.md says why."""
 PLAIN, WITH_DROPOUT, RELU = "plain", "dropout", "relu"
 WAYS: dict[str, dict[str, Any]] = {
     PLAIN: {"learning_rate": 0.0005, "epochs": 30},
