@@ -330,7 +330,7 @@ def test_data_that_vanished_are_named_and_waited_for(
     path.rename(tmp_path / "elsewhere.npy")  # a run that is under way has its rows
     with pytest.raises(Interrupted):
         job.run(Display(), stop_after(5))
-    with pytest.raises(DataError, match=r"rows\.npy.* is neither a built-in data set .* nor an existing file"):
+    with pytest.raises(DataError, match=r"DATA = .*vanished.* is neither a built-in data set .* nor an existing file"):
         go_on(job.folder)
     (tmp_path / "elsewhere.npy").rename(path)
     go_on(job.folder).run(Display())

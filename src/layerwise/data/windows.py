@@ -79,7 +79,7 @@ def windows_of(groups: npt.NDArray[np.int64], most_rows: int, random: RandomStre
     --------
     >>> groups = np.array([0, 2, 4, 6, 8])
     >>> [window.numbers().tolist() for window in windows_of(groups, 4, RandomStream(1))]
-    [[0, 1, 6, 7], [2, 3, 4, 5]]
+    [[2, 3, 6, 7], [0, 1, 4, 5]]
     """
     n_rows, n_groups = int(groups[-1]), len(groups) - 1
     count = min(-(-n_rows // most_rows), n_groups)

@@ -49,6 +49,7 @@ from layerwise.training.pace import Pace
 from layerwise.training.perceptron_rule import PerceptronLearning
 from layerwise.training.perceptron_state import PerceptronState
 from layerwise.training.pretraining import LayerInfo
+from layerwise.training.ranks import Ranks
 from layerwise.training.schedules import Cosine, InverseTime, Linear
 from layerwise.training.single_machine import ClassInfo
 from layerwise.units import Activation, UnitKind
@@ -63,7 +64,7 @@ _RECORDS: tuple[type, ...] = (
     *(Annealing, ClassInfo, ClassificationLearning, ClassificationState, ColumnCode, ContrastiveLearning),
     *(ContrastiveState, Cosine, DescentState, EpochInfo, Going, GradientDescent, GradientFlowInfo, InverseTime),
     *(LastGood, LayerInfo, Linear, LogLikelihood, Memory, Offsets, Pace, Path, PerceptronLearning, PerceptronState),
-    *(Preparation, RandomStream, TablePreparation, TemperedChains, Tempering, TorchMovement, TuningInfo),
+    *(Preparation, RandomStream, Ranks, TablePreparation, TemperedChains, Tempering, TorchMovement, TuningInfo),
     *(networks.Absolute, networks.BinaryCrossEntropy, networks.CrossEntropy, networks.Hinge, networks.Huber),
     *(networks.Poisson, networks.Squared),
 )

@@ -69,7 +69,7 @@ class PredictionsDisplay(Display):
         >>> from sklearn.datasets import load_diabetes
         >>> from layerwise import MLPRegressor
         >>> X, y = load_diabetes(return_X_y=True)
-        >>> model = MLPRegressor((8,), solver="lbfgs", max_iter=50, random_state=0).fit(X[:300], y[:300])
+        >>> model = MLPRegressor(hidden_layer_sizes=(8,), tol=1e3, random_state=0).fit(X[:300], y[:300])
         >>> PredictionsDisplay.from_estimator(model, X[300:], y[300:]).true.shape
         (142,)
         """
