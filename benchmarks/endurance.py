@@ -1,6 +1,7 @@
 """Does a long training stay as small as it began, and does anything stay behind after a fit, a run or a process?
 
     python benchmarks/endurance.py                                            some half hour of one core
+    python benchmarks/endurance.py --part fits                                one part anew, the others as they are
     python benchmarks/endurance.py --minutes 1 --fits 100 --print-only        a short look
 
 Training: the first layer (500 units, persistent chains) of `layerwise train` on MNIST, or on random bits where MNIST
@@ -158,7 +159,7 @@ def ends() -> dict[str, Any]:
             except ProcessLookupError:
                 alive = False
             left[how] = {"exit_code": code, "process_left": alive, "lock_left": (folder / ".lock").exists()}
-    return left
+    return {"commands": left}
 
 
 def table(result: dict[str, Any]) -> str:
@@ -174,10 +175,10 @@ def table(result: dict[str, Any]) -> str:
     for name, grown in many["growth"].items():
         what = name.replace("_", " ").replace("resident mib", "MiB resident")
         lines.append(f"| {many['count']:,} fits in one process: {what} | {grown:+.4g} |")
-    for how, found in result["ends"].items():
+    for how, found in result["ends"]["commands"].items():
         rest = "nothing" if not found["process_left"] and not found["lock_left"] else "something"
         lines.append(f"| a command that ended {how}, exit code {found['exit_code']}, left | {rest} |")
-    return "\n".join([*lines, "", f"{environment.signature(result['machine'])}."])
+    return "\n".join([*lines, "", f"{environment.signature(many['machine'])}."])
 
 
 def main() -> None:
@@ -185,6 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--fits", type=int, default=1000)
+    parser.add_argument("--part", choices=("fits", "ends", "training"))
     parser.add_argument("--print-only", action="store_true", help="leave results/endurance.json as it is")
     options = parser.parse_args()
     if options.minutes <= 0 or options.fits < 1:
@@ -196,12 +198,11 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    result: dict[str, Any] = {"name": "endurance", "machine": described}
-    result["ends"] = ends()
-    print(result["ends"], file=sys.stderr, flush=True)
-    result["training"] = training(options.minutes)
-    print(result["training"]["resident_mib"], file=sys.stderr, flush=True)
-    result["fits"] = fits(options.fits)
+    # Fits come first: memory that a long training has freed would hide what they keep.
+    measure = {"fits": lambda: fits(options.fits), "ends": ends, "training": lambda: training(options.minutes)}
+    result = {"name": "endurance"} if options.part is None else environment.load("endurance")
+    for part in measure if options.part is None else (options.part,):
+        result[part] = {"machine": described, **measure[part]()}
     print(table(result))
     if not options.print_only:
         print(f"\nwrote {environment.save('endurance', result)}")
