@@ -43,7 +43,7 @@ def answer(target: Target, path: Path) -> str:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chosen=st.data())
 def test_a_damaged_file_is_read_or_refused(name: str, tmp_path: Path, chosen: st.DataObject) -> None:
     target = TARGETS[name]
@@ -199,15 +199,15 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes], int]] = {
     "idx": ("a-idx2-ubyte", lambda: b"\0\0\x0e\x02" + struct.pack(">2I", 2**31, 2**31) + bytes(99), 1),
     "idx.gz": (
         "a-idx1-ubyte.gz",
-        lambda: zeros(400 * MIB, b"\0\0\x08\x01" + struct.pack(">I", 400 * MIB)),
+        lambda: zeros(200 * MIB, b"\0\0\x08\x01" + struct.pack(">I", 200 * MIB)),
         1,
     ),
-    "fasta.gz": ("a.fasta.gz", lambda: zeros(400 * MIB, b">a\n"), 1),
+    "fasta.gz": ("a.fasta.gz", lambda: zeros(200 * MIB, b">a\n"), 1),
     "npy": ("a.npy", lambda: npy_header((2**33, 1)) + bytes(99), 1),
-    "npz": ("a.npz", lambda: zipped({"X.npy": npy_header((50 * MIB, 1)) + bytes(400 * MIB)}), 1),
+    "npz": ("a.npz", lambda: zipped({"X.npy": npy_header((25 * MIB, 1)) + bytes(200 * MIB)}), 1),
     "sparse": ("a.npz", wide_sparse, 1),
     "parquet rows": ("a.parquet", lambda: parquet({"a": np.zeros(40 * MIB, np.float64)}), 1),
-    "parquet texts": ("a.parquet", lambda: parquet({"a": ["x" * MIB] * 400}), 1),
+    "parquet texts": ("a.parquet", lambda: parquet({"a": ["x" * MIB] * 200}), 1),
     "pictures": ("pictures/{}.png", lambda: black(2000), 40),
 }
 
