@@ -50,7 +50,8 @@ def learned_layers(activation: str, grey: np.ndarray, seed: int) -> list[nn.Modu
     """The deepest stack, a linear map and an activation for each layer."""
     sizes = (WIDTH,) * max(DEPTHS)
     if activation == "sigmoid":
-        belief = DBN(sizes, visible="bernoulli", method="cd", batch_size=100, epochs=LAYER_EPOCHS, random_state=seed)
+        learning: dict[str, Any] = {"method": "cd", "centred": False, "batch_size": 100, "epochs": LAYER_EPOCHS}
+        belief = DBN(sizes, visible="bernoulli", random_state=seed, **learning)
         modules = list(belief.fit(grey).to_torch())
         return [nn.Sequential(*modules[place : place + 2]) for place in range(0, len(modules), 2)]
     stack = StackedAutoencoder(

@@ -13,6 +13,7 @@ import torch
 from layerwise.runs.draft import Draft
 from layerwise.runs.folder import RunFolder
 from layerwise.runs.job import Job, begin
+from layerwise.runs.metrics import Metrics
 from layerwise.runs.model import Model
 from layerwise.runs.progress import Display
 from layerwise.runs.recipe import Recipe
@@ -57,6 +58,21 @@ def new_job() -> NewJob:
         return begin(recipe, dataset, RunFolder.create(path, dataset.name))
 
     return make
+
+
+@pytest.fixture
+def timeless() -> Callable[[RunFolder], list[dict[str, Any]]]:
+    """The lines of metrics.jsonl without what a clock says."""
+
+    def read(folder: RunFolder) -> list[dict[str, Any]]:
+        lines = [dict(line) for line in Metrics.read(folder.metrics_path).lines]
+        for line in lines:
+            for name in ("seconds", "rows_per_second"):
+                line.pop(name, None)
+                line.get("result", {}).pop(name, None)
+        return lines
+
+    return read
 
 
 @pytest.fixture(scope="session")

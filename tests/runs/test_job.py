@@ -31,7 +31,7 @@ from layerwise.runs.stopping import Stop
 from layerwise.training.course import Course
 
 NewJob = Callable[..., Job]
-Timeless = list[dict[str, Any]]
+Timeless = Callable[[RunFolder], list[dict[str, Any]]]
 
 
 @pytest.fixture
@@ -39,16 +39,6 @@ def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page is tested elsewhere, and takes longer than all the rest."""
     monkeypatch.setattr(job_module, "render", lambda _: "<!doctype html>")
     monkeypatch.setattr("layerwise.runs.portrait.SAMPLING_STEPS", 2)
-
-
-def timeless(folder: RunFolder) -> Timeless:
-    """The lines of metrics.jsonl without what a clock says."""
-    lines = [dict(line) for line in Metrics.read(folder.metrics_path).lines]
-    for line in lines:
-        for name in ("seconds", "rows_per_second"):
-            line.pop(name, None)
-            line.get("result", {}).pop(name, None)
-    return lines
 
 
 def test_a_run_leaves_recipe_model_metrics_checkpoint_and_report(finished: RunFolder) -> None:
@@ -64,7 +54,7 @@ def test_a_run_leaves_recipe_model_metrics_checkpoint_and_report(finished: RunFo
 
 
 def test_the_recipe_in_the_folder_makes_the_run_again_to_the_bit(
-    finished: RunFolder, tmp_path: Path, no_page: None
+    finished: RunFolder, tmp_path: Path, no_page: None, timeless: Timeless
 ) -> None:
     recipe, dataset, _ = settle(Draft.from_file(finished.recipe_path))
     again = RunFolder.create(tmp_path / "again", "x")
@@ -78,7 +68,13 @@ def test_the_recipe_in_the_folder_makes_the_run_again_to_the_bit(
 # minibatches, the others into the second layer, onto an epoch's end, into both fine-tunings.
 @pytest.mark.parametrize("looks", [0, 7, 20, 33, 37])
 def test_a_run_that_is_stopped_goes_on_to_the_same_bits(
-    finished: RunFolder, tmp_path: Path, new_job: NewJob, stop_after: type, no_page: None, looks: int
+    finished: RunFolder,
+    tmp_path: Path,
+    new_job: NewJob,
+    stop_after: type,
+    no_page: None,
+    looks: int,
+    timeless: Timeless,
 ) -> None:
     job = new_job(tmp_path / "run")
     with pytest.raises(Interrupted) as stopped:
@@ -94,7 +90,7 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_bits(
 
 @pytest.mark.parametrize("options", [{"method": "pcd"}, {"visible": "gaussian", "momentum": 0.9}])
 def test_a_run_that_is_stopped_again_and_again_goes_on_to_the_same_bits(
-    tmp_path: Path, new_job: NewJob, stop_after: type, no_page: None, options: dict[str, Any]
+    tmp_path: Path, new_job: NewJob, stop_after: type, no_page: None, options: dict[str, Any], timeless: Timeless
 ) -> None:
     whole = new_job(tmp_path / "whole", training=options)
     whole.run(Display())
@@ -137,7 +133,7 @@ class Crash(Display):
 
 @pytest.mark.parametrize("batches", [0, 10, 20, 31])
 def test_a_killed_run_goes_on_from_its_last_checkpoint(
-    finished: RunFolder, tmp_path: Path, new_job: NewJob, no_page: None, batches: int
+    finished: RunFolder, tmp_path: Path, new_job: NewJob, no_page: None, batches: int, timeless: Timeless
 ) -> None:
     job = new_job(tmp_path / "run")
     with pytest.raises(SystemExit):
@@ -154,7 +150,7 @@ def test_a_run_that_was_killed_before_it_began_begins(tmp_path: Path, new_job: N
 
 
 def test_stopping_while_scoring_loses_nothing(
-    finished: RunFolder, tmp_path: Path, new_job: NewJob, no_page: None
+    finished: RunFolder, tmp_path: Path, new_job: NewJob, no_page: None, timeless: Timeless
 ) -> None:
     class AtScoring(Stop):
         def at_once(self) -> NoReturn:
@@ -254,7 +250,12 @@ def test_chains_that_fit_into_no_memory_are_said(tmp_path: Path, new_job: NewJob
 
 
 def test_a_full_disk_leaves_the_earlier_checkpoint(
-    finished: RunFolder, tmp_path: Path, new_job: NewJob, no_page: None, monkeypatch: pytest.MonkeyPatch
+    finished: RunFolder,
+    tmp_path: Path,
+    new_job: NewJob,
+    no_page: None,
+    monkeypatch: pytest.MonkeyPatch,
+    timeless: Timeless,
 ) -> None:
     job = new_job(tmp_path / "run")
     written = [0]
@@ -284,7 +285,7 @@ def interrupted(new_job: NewJob, path: Path, stop: Stop) -> RunFolder:
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(
-    finished: RunFolder, tmp_path: Path, new_job: NewJob, stop_after: type, no_page: None
+    finished: RunFolder, tmp_path: Path, new_job: NewJob, stop_after: type, no_page: None, timeless: Timeless
 ) -> None:
     folder = interrupted(new_job, tmp_path / "run", stop_after(20))
     *_, newest = sorted(folder.checkpoint_path.iterdir())
@@ -303,6 +304,7 @@ def test_a_clock_that_jumps_changes_nothing(
     stop_after: type,
     no_page: None,
     monkeypatch: pytest.MonkeyPatch,
+    timeless: Timeless,
 ) -> None:
     folder = interrupted(new_job, tmp_path / "run", stop_after(20))
     *_, newest = sorted(folder.checkpoint_path.iterdir())

@@ -22,7 +22,6 @@ from layerwise.runs.folder import RunFolder
 from layerwise.runs.given_back import components_error, mean_row_error
 from layerwise.runs.job import Job, begin, go_on
 from layerwise.runs.measured import COMPONENTS, MEAN_ROW, THIS_NETWORK, WITHOUT_PRETRAINING, NeuronFinding
-from layerwise.runs.metrics import Metrics
 from layerwise.runs.model import Model
 from layerwise.runs.network_model import NetworkModel
 from layerwise.runs.neurons import neuron_findings
@@ -50,18 +49,9 @@ def job_in(path: Path, model: str, **changes: Any) -> Job:
     return begin(recipe, dataset, RunFolder.create(path, dataset.name))
 
 
-def timeless(folder: RunFolder) -> list[dict[str, Any]]:
-    lines = [dict(line) for line in Metrics.read(folder.metrics_path).lines]
-    for line in lines:
-        for name in ("seconds", "rows_per_second"):
-            line.pop(name, None)
-            line.get("result", {}).pop(name, None)
-    return lines
-
-
 @pytest.mark.parametrize("model", SHORT)
 def test_a_run_that_is_stopped_goes_on_to_the_same_bits_and_its_file_is_the_model(
-    tmp_path: Path, stop_after: Callable[[int], Any], model: str
+    tmp_path: Path, stop_after: Callable[[int], Any], model: str, timeless: Callable[[RunFolder], Any]
 ) -> None:
     whole = job_in(tmp_path / "whole", model)
     findings = whole.run(Display())

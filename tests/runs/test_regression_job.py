@@ -19,7 +19,6 @@ from layerwise.runs.folder import RunFolder
 from layerwise.runs.job import Job, begin, go_on
 from layerwise.runs.matching import rows_asked_about
 from layerwise.runs.measured import MEAN_TARGET, REGRESSION, THIS_NETWORK
-from layerwise.runs.metrics import Metrics
 from layerwise.runs.model import Model
 from layerwise.runs.network_model import NetworkModel
 from layerwise.runs.progress import Display
@@ -50,17 +49,8 @@ def job_in(folder: Path, data: Path, **training: Any) -> Job:
     return begin(recipe, dataset, RunFolder.create(folder, dataset.name))
 
 
-def timeless(folder: RunFolder) -> list[dict[str, Any]]:
-    lines = [dict(line) for line in Metrics.read(folder.metrics_path).lines]
-    for line in lines:
-        for name in ("seconds", "rows_per_second"):
-            line.pop(name, None)
-            line.get("result", {}).pop(name, None)
-    return lines
-
-
 def test_a_column_of_numbers_is_predicted_stopped_or_not_to_the_same_bits(
-    tmp_path: Path, stop_after: Callable[[int], Any]
+    tmp_path: Path, stop_after: Callable[[int], Any], timeless: Callable[[RunFolder], Any]
 ) -> None:
     data = table(tmp_path / "houses.csv")
     whole = job_in(tmp_path / "whole", data)

@@ -90,30 +90,10 @@ class EnergyModel(Model):
             raise RunError("model", "layers without labels", "cannot classify", "train again with labels")
         return probabilities(self.network, rows, self.preparation)
 
-    @torch.no_grad()
-    def codes(self, rows: Rows, depth: int | None = None) -> npt.NDArray[np.float32]:
-        """What a layer makes of rows: E[h | row], carried up by means; missing values are drawn given the others.
-
-        Parameters
-        ----------
-        rows : Rows
-        depth : int, optional
-            The layer, from 1; the top if left out.
-
-        Returns
-        -------
-        ndarray of shape (rows, size of the layer)
-        """
-        self.check_layer(depth)
-        size = self.net.sizes[self.depth if depth is None else depth]
-        codes, first = np.empty((len(rows), size), dtype=np.float32), 0
+    def _carried_up(self, rows: Rows, depth: int) -> Iterator[Tensor]:
+        labelled = self.kind == "class-rbm"
         for values in self._parts(rows):
-            code = (
-                mean_h_from_features(self.machine, values) if self.kind == "class-rbm" else self.net.up(values, depth)
-            )
-            codes[first : first + len(values)] = code.numpy()
-            first += len(values)
-        return codes
+            yield mean_h_from_features(self.machine, values) if labelled else self.net.up(values, depth)
 
     @torch.no_grad()
     def measure(self, rows: Rows) -> list[tuple[LayerInfo, float]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from layerwise.data.columns import TablePreparation
@@ -100,9 +101,9 @@ class Model(ABC):
         if depth is not None and not 1 <= depth <= self.depth:
             raise OptionError("layer", depth, f"must be from 1 to {self.depth}", "leave it out for the top")
 
-    @abstractmethod
+    @torch.no_grad()
     def codes(self, rows: Rows, depth: int | None = None) -> npt.NDArray[np.float32]:
-        """What a layer makes of rows.
+        """What a layer makes of rows; of an energy model E[h | row], missing values being drawn given the others.
 
         Parameters
         ----------
@@ -114,6 +115,17 @@ class Model(ABC):
         -------
         ndarray of shape (rows, size of the layer)
         """
+        self.check_layer(depth)
+        depth = self.depth if depth is None else depth
+        codes, first = np.empty((len(rows), self.sizes[depth - 1]), dtype=np.float32), 0
+        for code in self._carried_up(rows, depth):
+            codes[first : first + len(code)] = code.numpy()
+            first += len(code)
+        return codes
+
+    @abstractmethod
+    def _carried_up(self, rows: Rows, depth: int) -> Iterator[Tensor]:
+        """Rows in their order at a layer, some at a time."""
 
     @abstractmethod
     def filters(self) -> npt.NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,30 +89,12 @@ class NetworkModel(Model):
             raise RunError("model", self.kind, f"{does} and cannot classify", "train --model mlp on labels")
         return probabilities(self.network, rows, self.preparation)
 
-    @torch.no_grad()
-    def codes(self, rows: Rows, depth: int | None = None) -> npt.NDArray[np.float32]:
-        """What a layer makes of rows.
-
-        Parameters
-        ----------
-        rows : Rows
-        depth : int, optional
-            The layer, from 1; the top if left out.
-
-        Returns
-        -------
-        ndarray of shape (rows, size of the layer)
-        """
-        self.check_layer(depth)
-        depth = self.depth if depth is None else depth
-        codes, first = np.empty((len(rows), self.sizes[depth - 1]), dtype=np.float32), 0
+    def _carried_up(self, rows: Rows, depth: int) -> Iterator[Tensor]:
         for batch in in_order(rows, self.preparation).epoch(0):
             values = batch.values
             for layer in self.coding[:depth]:
                 values = layer(values)
-            codes[first : first + len(values)] = values.numpy()
-            first += len(values)
-        return codes
+            yield values
 
     def filters(self) -> npt.NDArray[np.float32]:
         """Weights between the data's units and each unit of the first layer, of shape (hidden, units)."""
