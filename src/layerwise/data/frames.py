@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
@@ -20,6 +19,7 @@ from layerwise.data.cells import (
     is_missing,
     no_date,
 )
+from layerwise.data.tables import check_names
 from layerwise.errors import DataError
 
 __all__ = ["BACKENDS", "Backend", "Frame", "read_frame"]
@@ -143,9 +143,7 @@ def _of_library(table: object, what: str) -> Frame:
     if hasattr(table, "collect"):  # asking a lazy table for its columns would already compute
         raise DataError(what, type(table).__name__, _ACCEPTED, "call .collect() first")
     names = [str(name) for name in getattr(table, "column_names", getattr(table, "columns", []))]
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise DataError(f"{what}, columns", ", ".join(repeated), "must have different names", "rename one of them")
+    check_names(names, what)
     convert: Any = nw.from_native
     try:
         frame: Any = convert(table, eager_only=True)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from layerwise.data.sequel import Part, Sequel
 from layerwise.data.stored import part_rows
 from layerwise.data.table_files import TableFile, table_files
-from layerwise.data.tables import check_header
+from layerwise.data.tables import check_header, check_names
 from layerwise.errors import DataError, OptionError
 
 __all__ = ["table_sequel"]
@@ -70,9 +70,7 @@ def _schema(file: TableFile, target: str | None) -> dict[str, Any]:
 
     with file.read(1000) as (schema, batches):
         names = [str(name) for name in schema.names]
-        for name in names:
-            if names.count(name) > 1:
-                raise DataError(f"{file.name}, columns", name, "must have different names", "rename one of them")
+        check_names(names, file.name)
         found = dict(zip(names, schema.types, strict=True))
         if file.form != "csv":
             return found

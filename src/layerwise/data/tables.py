@@ -22,7 +22,7 @@ from layerwise.data.rows import Dataset, Rows
 from layerwise.data.target import TargetHolds, read_target
 from layerwise.errors import DataError, OptionError
 
-__all__ = ["check_header", "load_table", "rows_from_table"]
+__all__ = ["check_header", "check_names", "load_table", "rows_from_table"]
 
 _NUMERIC = "columns must be numbers or booleans"
 _INSTALL = "install it with: pip install 'layerwise[data]'"
@@ -102,7 +102,7 @@ def rows_from_table(
         import narwhals as nw
     except ImportError as error:
         raise DataError(what, type(table).__name__, "needs the package narwhals", _INSTALL) from error
-    _check_names([str(name) for name in getattr(table, "column_names", getattr(table, "columns", []))], what)
+    check_names([str(name) for name in getattr(table, "column_names", getattr(table, "columns", []))], what)
     convert: Any = nw.from_native
     try:
         frame: Any = convert(table, eager_only=True)
@@ -180,7 +180,8 @@ def _first_foreign(column: Any) -> tuple[int, object]:
     return 0, column.to_list()[0]
 
 
-def _check_names(names: list[str], what: str) -> None:
+def check_names(names: list[str], what: str) -> None:
+    """Refuse a table of which two columns have the same name."""
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise DataError(f"{what}, columns", _listed(repeated), "must have different names", "rename one of them")
