@@ -29,6 +29,7 @@ from layerwise.runs.progress import Display
 from layerwise.runs.result import Result
 from layerwise.runs.settling import settle
 from layerwise.runs.verdict import separated_line, verdict
+from layerwise.training.gradient_descent import GradientDescent
 
 SHORT: dict[str, dict[str, Any]] = {
     "perceptron": {"epochs": 4},
@@ -43,9 +44,9 @@ def _no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_module, "render", lambda _: "<!doctype html>")
 
 
-def job_in(path: Path, model: str, **changes: Any) -> Job:
-    training = {**SHORT[model], "model": model, **changes}
-    recipe, dataset, _ = settle(Draft({"data": {"source": "digits"}, "training": training, "run": {"device": "cpu"}}))
+def job_in(path: Path, model: str, precision: str = "highest", **changes: Any) -> Job:
+    training, run = {**SHORT[model], "model": model, **changes}, {"device": "cpu", "precision": precision}
+    recipe, dataset, _ = settle(Draft({"data": {"source": "digits"}, "training": training, "run": run}))
     return begin(recipe, dataset, RunFolder.create(path, dataset.name))
 
 
@@ -72,6 +73,29 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_bits_and_its_file_is_the_mode
     assert verdict(findings).endswith(".")
     with pytest.raises(RunError, match=f"is of the model {model}, which draws no rows"):
         energy_model(found, job.folder.path, "draws no rows")
+
+
+def test_products_are_as_exact_as_the_recipe_says_in_training_alone(
+    tmp_path: Path, stop_after: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, set[str]] = {"training": set(), "scores": set()}
+
+    def noting(where: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*given: Any, **named: Any) -> Any:
+            seen[where].add(torch.get_float32_matmul_precision())
+            return method(*given, **named)
+
+        return noted
+
+    monkeypatch.setattr(GradientDescent, "step", noting("training", GradientDescent.step))
+    monkeypatch.setattr(Job, "_result", noting("scores", Job._result))
+    job = job_in(tmp_path / "run", "mlp", precision="medium")
+    with pytest.raises(Interrupted):
+        job.run(Display(), stop_after(1))
+    assert torch.get_float32_matmul_precision() == "highest"
+    assert go_on(RunFolder.open(job.folder.path)).run(Display()) is not None
+    assert seen == {"training": {"medium"}, "scores": {"highest"}}
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 def test_codes_reconstructions_and_errors_are_the_networks(tmp_path: Path) -> None:

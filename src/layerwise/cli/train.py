@@ -44,6 +44,7 @@ def train(
     seed: options.Seed = None,
     repeats: options.Repeats = None,
     device: options.Device = None,
+    precision: options.Precision = None,
     out: options.Out = None,
 ) -> None:
     """Learn a belief network, another network or one energy model, and say what it is worth on rows apart.
@@ -121,7 +122,7 @@ def train(
             "generative": generative,
             "unlabelled": unlabelled,
         },
-        "run": {"seed": seed, "repeats": repeats, "device": _name(device)},
+        "run": {"seed": seed, "repeats": repeats, "device": _name(device), "precision": _name(precision)},
     }
     with joined() as ranks:
         with ranks.together():

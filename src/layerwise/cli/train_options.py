@@ -32,6 +32,8 @@ __all__ = [
     "Model",
     "ModelName",
     "Out",
+    "Precision",
+    "PrecisionName",
     "Predicts",
     "PredictsName",
     "Repeats",
@@ -131,6 +133,14 @@ class DeviceName(StrEnum):
     auto = "auto"
     cpu = "cpu"
     cuda = "cuda"
+
+
+class PrecisionName(StrEnum):
+    """How exactly dense float32 products are computed in training."""
+
+    highest = "highest"
+    high = "high"
+    medium = "medium"
 
 
 Data = Annotated[
@@ -353,6 +363,15 @@ Repeats = Annotated[
 Device = Annotated[
     DeviceName | None,
     typer.Option(show_default="auto", rich_help_panel=_RUN, help="Where to compute; auto takes a GPU if there is one."),
+]
+Precision = Annotated[
+    PrecisionName | None,
+    typer.Option(
+        show_default="highest",
+        rich_help_panel=_RUN,
+        help="Of dense products in training: highest is float32; high may use TF32 on a GPU, medium bfloat16 where the "
+        "hardware has it. Scores and likelihoods are always computed in the highest.",
+    ),
 ]
 Out = Annotated[
     Path | None,

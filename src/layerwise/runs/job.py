@@ -15,6 +15,7 @@ from typing import Any
 
 from layerwise.data.rows import Dataset
 from layerwise.errors import DivergenceError, Interrupted, OptionError, RunError
+from layerwise.kernels.precision import products_at
 from layerwise.randomness import RandomStream
 from layerwise.runs.division import Division, division_of
 from layerwise.runs.draft import Draft
@@ -219,10 +220,11 @@ class Job:
         watch: Watch | Follow = Follow(stop, save)
         if self.ranks.first:
             watch = Watch(repeat, self.metrics, display, stop, self._total_seconds, save)
-        while not course.advance(watch):
-            watch.save_now()
-            if self.ranks.any(stop.asked):
-                raise Interrupted(self.folder.checkpoint_path)
+        with products_at(run.precision):
+            while not course.advance(watch):
+                watch.save_now()
+                if self.ranks.any(stop.asked):
+                    raise Interrupted(self.folder.checkpoint_path)
         watch.save_now()
         if self.ranks.first:
             self._score(division, course, seed, display, stop)

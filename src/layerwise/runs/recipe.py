@@ -58,6 +58,8 @@ class RunTable(BaseModel):
     repeats: int = Field(default=1, ge=1)
     """Complete courses, with seeds ``seed``, ``seed + 1``, …"""
     device: Literal["cpu", "cuda"] = "cpu"
+    precision: Literal["highest", "high", "medium"] = "highest"
+    """Of dense float32 products in training, as torch has it: ``high`` allows TF32 on a GPU, ``medium`` bfloat16."""
 
 
 def _fields(plan: type[AnyPlan]) -> dict[str, Any]:

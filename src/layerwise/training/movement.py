@@ -13,6 +13,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 import torch
@@ -177,10 +178,15 @@ def first_movement(
     """An optimiser over parameters, or groups of them, and its schedule; fused where it can be and is asked for."""
     kind = _kind(optimiser)
     given = dict(options or {})
-    if "fused" in inspect.signature(kind).parameters:
+    if _can_be_fused(kind):
         given["fused"] = fused
     made = cast(Callable[..., Optimizer], kind)(parameters, lr=rate, **given)
     return TorchMovement(made, None if schedule is None else schedule(made))
+
+
+@lru_cache(maxsize=32)
+def _can_be_fused(kind: type[Optimizer]) -> bool:
+    return "fused" in inspect.signature(kind).parameters
 
 
 def to_tree(movement: TorchMovement) -> dict[str, Any]:
@@ -219,23 +225,36 @@ def check_optimiser(
             if value is not None:
                 raise OptionError(name, value, "needs an optimiser", "name one: optimiser='sgd'")
         return
-    _kind(optimiser)
+    kind = _kind(optimiser)
     if options and ({"lr", "fused", "maximize"} & set(options)):
         rule = "must leave out lr (it is learning_rate), fused and maximize (they are set for you)"
         raise OptionError("optimiser_options", options, rule)
-    trial = [torch.nn.Parameter(torch.zeros(size)) for size in ((2, 2), (2,))]
     try:
-        movement = first_movement(trial, optimiser, 0.1, options, schedule)
-        if isinstance(movement.schedule, ReduceLROnPlateau):
-            raise OptionError("torch_schedule", "ReduceLROnPlateau", "must know the step alone", "give another")
-        for parameter in trial:
-            parameter.grad = torch.zeros_like(parameter)
-        movement.optimiser.step()
+        if options or schedule is not None:
+            _try(kind, options, schedule)
+        else:
+            _try_plain(kind)
     except (TypeError, ValueError, RuntimeError) as problem:
         if isinstance(problem, OptionError):
             raise
         name = optimiser if isinstance(optimiser, str) else optimiser.__name__
         raise OptionError("optimiser", name, f"does not work here with {options or {}} ({problem})") from problem
+
+
+def _try(kind: type[Optimizer], options: Mapping[str, Any] | None, schedule: TorchSchedule | None) -> None:
+    trial = [torch.nn.Parameter(torch.zeros(size)) for size in ((2, 2), (2,))]
+    movement = first_movement(trial, kind, 0.1, options, schedule)
+    if isinstance(movement.schedule, ReduceLROnPlateau):
+        raise OptionError("torch_schedule", "ReduceLROnPlateau", "must know the step alone", "give another")
+    for parameter in trial:
+        parameter.grad = torch.zeros_like(parameter)
+    movement.optimiser.step()
+
+
+@lru_cache(maxsize=32)
+def _try_plain(kind: type[Optimizer]) -> None:
+    """Once is enough: a fit of a stack makes a dozen trainers, and a trial takes half a millisecond."""
+    _try(kind, None, None)
 
 
 def _kind(optimiser: str | type[Optimizer]) -> type[Optimizer]:
