@@ -135,7 +135,8 @@ def table(result: dict[str, Any]) -> str:
             lines.append(f"| {name} | {statistics.mean(errors):.2f}{spread} % ({count}) | {published} % |")
     note = (
         f"Belief networks: layers learned for {PRETRAINING_EPOCHS} epochs of CD-1. All: labels smoothed by .1, "
-        f"AdamW with a rate that falls to zero, the network used being a running mean of the weights. {environment.signature(result['machine'])}."
+        f"AdamW with a rate that falls to zero, the network used being a running mean of the weights. "
+        f"{environment.signature(result['machine'])}."
     )
     return "\n".join([*lines, "", note])
 
