@@ -165,10 +165,8 @@ def table(result: dict[str, Any]) -> str:
                 name = {"sigmoid": "sigmoid", "relu": "ReLU"}[activation]
                 lines.append(f"| {depth} × {name} | {start} | {' | '.join(cells)} | {length:.1e} |")
     seeds = len({run["seed"] for run in result["runs"]})
-    note = (
-        f"Test error, mean ± standard deviation of {seeds} seeds; each of them takes other labels. "
-        f"{environment.signature(result['machine'])}."
-    )
+    of_seeds = f"mean ± standard deviation of {seeds} seeds, each with other labels" if seeds > 1 else "one seed"
+    note = f"Test error, {of_seeds}. {environment.signature(result['machine'])}."
     return "\n".join([*lines, "", note])
 
 
