@@ -122,7 +122,7 @@ def draw(networks: Kept, rows: np.ndarray) -> None:
     right.set_xticks([])
     right.spines[:].set_visible(False)
     right.tick_params(length=0)
-    figure.savefig(environment.FOLDER.parent / "docs" / "images" / "denoising.png", dpi=120)
+    figure.savefig(environment.FOLDER.parent / "docs" / "images" / "denoising.png", dpi=120, bbox_inches="tight")
 
 
 def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -145,7 +145,7 @@ def _arrays(rows: Any) -> Pictures:
 
 
 def _spread(values: list[float]) -> str:
-    return f"{np.mean(values):.1f} ± {np.std(values):.1f}"
+    return f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else f"{values[0]:.1f}"
 
 
 def table(result: dict[str, Any]) -> str:
