@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from layerwise.data.hive import Named, named_columns
 from layerwise.data.reading import reading
 from layerwise.errors import DataError
 
@@ -45,11 +46,14 @@ class TableFile:
     form : {"parquet", "arrow", "csv"}
     open_bytes : callable
         Gives the file, open for reading.
+    named : tuple of Named
+        Columns that the folders around it name, behind its own; one that the file has as well is the file's.
     """
 
     name: str
     form: str
     open_bytes: Callable[[], Any]
+    named: tuple[Named, ...] = ()
 
     @contextmanager
     def read(self, rows: int, types: Any = None) -> Generator[tuple[Any, Iterator[Any]]]:
@@ -73,7 +77,23 @@ class TableFile:
         with file:
             with self._reading(path):
                 schema, batches = _BATCHES[self.form](file, rows, types)
+            schema, batches = self._with_named(schema, batches)
             yield schema, self._guarded(path, batches)
+
+    def _with_named(self, schema: Any, batches: Iterator[Any]) -> tuple[Any, Iterator[Any]]:
+        pa: Any = importlib.import_module("pyarrow")
+
+        others = [one for one in self.named if one.name not in schema.names]
+        if not others:
+            return schema, batches
+        for one in others:
+            schema = schema.append(pa.field(one.name, one.kind))
+        return schema, (
+            pa.RecordBatch.from_arrays(
+                [*batch.columns, *(one.repeated(batch.num_rows) for one in others)], schema=schema
+            )
+            for batch in batches
+        )
 
     def _reading(self, path: Path) -> AbstractContextManager[None]:
         damaged = "it is damaged or of another kind: make or copy it again"
@@ -124,9 +144,10 @@ def _local(path: Path) -> list[TableFile]:
         else:
             paths = sorted(entry for entry in path.rglob("*") if _is_table(entry.relative_to(path).as_posix()))
     folder = path.parent if path.is_file() else path
+    named = named_columns([one.relative_to(folder).as_posix() for one in paths])
     return [
-        TableFile(str(one.relative_to(folder)), FORMATS[one.suffix.lower()], lambda one=one: one.open("rb"))
-        for one in paths
+        TableFile(str(one.relative_to(folder)), FORMATS[one.suffix.lower()], lambda one=one: one.open("rb"), columns)
+        for one, columns in zip(paths, named, strict=True)
     ]
 
 
@@ -141,10 +162,12 @@ def _remote(address: str) -> list[TableFile]:
     except (ImportError, OSError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise DataError("DATA", address, f"cannot be reached ({reason})", "check the address and the access") from error
+    inside = {name: name.removeprefix(root).lstrip("/") or Path(name).name for name in names}
+    tables = [name for name in names if _is_table(inside[name])]
+    named = named_columns([inside[name] for name in tables])
     return [
-        TableFile(name, FORMATS[Path(name).suffix.lower()], lambda name=name: system.open(name, "rb"))
-        for name in names
-        if _is_table(name.removeprefix(root).lstrip("/") or Path(name).name)
+        TableFile(name, FORMATS[Path(name).suffix.lower()], lambda name=name: system.open(name, "rb"), columns)
+        for name, columns in zip(tables, named, strict=True)
     ]
 
 
