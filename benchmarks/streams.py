@@ -187,10 +187,10 @@ def table(result: dict[str, Any]) -> str:
     wall, own = ratios["seconds_a_million_rows"], ratios["processor_seconds_a_million_rows"]
     lines.append(f"| disk / memory | | {wall:.2f} | {own:.2f} | |")
     note = (
-        f"An RBM of {COLUMNS} × {HIDDEN} units, PCD-1, batches of {BATCH}, {setting['threads']} thread, one epoch of the "
-        f"file, windows of {setting['window_mib']} MiB; minima of turns of {setting['rows_a_turn']:,} rows, interleaved. "
-        f"Memory is that of the process, torch and the rest included. Before the first turn every entry was looked at, "
-        f"in {epoch['stream']['opening_seconds']:.0f} s. {environment.signature(epoch['machine'])}."
+        f"An RBM of {COLUMNS} × {HIDDEN} units, PCD-1, batches of {BATCH}, {setting['threads']} thread, one epoch of "
+        f"the file, windows of {setting['window_mib']} MiB; minima of turns of {setting['rows_a_turn']:,} rows, "
+        f"interleaved. Memory is that of the process, torch and the rest included. Before the first turn every entry "
+        f"was looked at, in {epoch['stream']['opening_seconds']:.0f} s. {environment.signature(epoch['machine'])}."
     )
     lines += ["", note, "", "| window | its rows | rows of a group | variance over that of a full shuffle | derived |"]
     lines.append("| ---: | ---: | ---: | ---: | ---: |")
@@ -202,8 +202,8 @@ def table(result: dict[str, Any]) -> str:
     told = shuffle["setting"]
     note = (
         f"Rows of a class in a minibatch of {told['batch']}, of {told['rows']:,} rows of {COLUMNS} bytes in "
-        f"{told['classes']} classes, sorted by class; mean over {told['epochs']} epochs ± two standard errors. Derived: 1 "
-        f"+ (b − 1) (g − 1) (1/(w − 1) − 1/(n − 1)); minibatches that lie across two windows are better than that."
+        f"{told['classes']} classes, sorted by class; mean over {told['epochs']} epochs ± two standard errors. "
+        f"Derived: 1 + (b − 1) (g − 1) (1/(w − 1) − 1/(n − 1)); minibatches that lie across two windows are better than that."
     )
     lines += ["", note]
     return "\n".join(lines)
