@@ -189,9 +189,9 @@ def table(result: dict[str, Any]) -> str:
     lines.append(f"| disk / memory | | {ratios} | |")
     note = (
         f"An RBM of {COLUMNS} × {HIDDEN} units, PCD-1, batches of {BATCH}, {setting['threads']} thread, one epoch of "
-        f"the file, windows of {setting['window_mib']} MiB, in interleaved turns of {setting['rows_a_turn']:,} rows; the "
-        f"first, which compiles, is left out. Other processes were at work: compare the processor's times, and their "
-        f"means, since what is read ahead in one turn may be counted in another. Memory is that of the process, torch "
+        f"the file, windows of {setting['window_mib']} MiB, in interleaved turns of {setting['rows_a_turn']:,} rows; "
+        f"the first, which compiles, is left out. Other processes were at work: compare the processor's times, and "
+        f"their means: what is read ahead in one turn may be counted in another. Memory is that of the process, torch "
         f"and the rest included. Before the first turn every entry was looked at, in "
         f"{epoch['stream']['opening_seconds']:.0f} s. {environment.signature(epoch['machine'])}."
     )
