@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +56,42 @@ def layerwise(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
         return Outcome(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def brief_portrait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short chains for the page of a machine."""
+    monkeypatch.setattr("layerwise.runs.machine_portrait.CHAIN_TIMES", (1, 2))
+    for name, value in (("STEPS", 20), ("BURN_IN", 1), ("CHAINS", 5)):
+        monkeypatch.setattr(f"layerwise.runs.machine_portrait.FORGETTING_{name}", value)
+    monkeypatch.setattr("layerwise.runs.machine_portrait.FILLING_STEPS", 2)
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Begin ``layerwise train … --out NAME`` as a process of its own, and give it when it has written lines of metrics.
+
+    It has one thread, as the test's own process has: sums over rows differ in their last bits between one and two.
+    """
+    processes: list[subprocess.Popen[str]] = []
+
+    def begin(name: str, *arguments: object, lines: int = 3) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "layerwise", "train", *map(str, arguments), "--out", name]
+        one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, cwd=tmp_path, env=one_thread, stdout=pipe, stderr=pipe, text=True)
+        processes.append(process)
+        metrics, deadline = tmp_path / name / "metrics.jsonl", time.monotonic() + 120
+        while not metrics.exists() or len(metrics.read_text().splitlines()) < lines:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline, "the run did not begin in time"
+            time.sleep(0.01)
+        return process
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.communicate()
 
 
 def _train(*arguments: str) -> None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +16,11 @@ from layerwise.runs.lock import alone_in
 LONG = ("--labels", "40", "--hidden", "12,8", "--epochs", "60", "--fine-tune-epochs", "5", "--batch-size", "200")
 
 
-def wait_for(path: Path, process: subprocess.Popen[str], lines: int) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if path.exists() and len(path.read_text().splitlines()) >= lines:
-            return
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
-    raise AssertionError("the run did not begin in time")
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_with_a_checkpoint_and_resume_goes_on_to_the_same_bits(
-    tmp_path: Path, layerwise: Any, number: signal.Signals, code: int
+    tmp_path: Path, layerwise: Any, begun: Any, number: signal.Signals, code: int
 ) -> None:
-    train = [sys.executable, "-m", "layerwise", "train", "--out", "run", *LONG]
-    one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        train, cwd=tmp_path, env=one_thread, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    wait_for(tmp_path / "run" / "metrics.jsonl", process, lines=3)
+    process = begun("run", *LONG)
     process.send_signal(number)
     process.send_signal(number)  # a second one does no harm
     out, err = process.communicate(timeout=60)
@@ -58,21 +40,11 @@ def test_a_signal_stops_with_a_checkpoint_and_resume_goes_on_to_the_same_bits(
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == whole
 
 
+@pytest.mark.usefixtures("brief_portrait")
 @pytest.mark.parametrize("model", ["rbm", "class-rbm"])
-def test_a_machine_goes_on_to_the_same_bits(
-    tmp_path: Path, layerwise: Any, monkeypatch: pytest.MonkeyPatch, model: str
-) -> None:
-    monkeypatch.setattr("layerwise.runs.machine_portrait.CHAIN_TIMES", (1, 2))
-    for name, value in (("STEPS", 20), ("BURN_IN", 1), ("CHAINS", 5)):
-        monkeypatch.setattr(f"layerwise.runs.machine_portrait.FORGETTING_{name}", value)
-    monkeypatch.setattr("layerwise.runs.machine_portrait.FILLING_STEPS", 2)
+def test_a_machine_goes_on_to_the_same_bits(tmp_path: Path, layerwise: Any, begun: Any, model: str) -> None:
     long = ("--model", model, "--hidden", "6", "--epochs", "40", "--batch-size", "200", "--device", "cpu")
-    one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "layerwise", "train", "--out", "run", *long]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, env=one_thread, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    wait_for(tmp_path / "run" / "metrics.jsonl", process, lines=3)
+    process = begun("run", *long)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (out, err)

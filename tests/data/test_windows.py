@@ -34,6 +34,17 @@ def test_every_row_is_in_one_window(sizes: list[int], most: int, seed: int, shuf
         assert order_of(windows).tolist() == list(range(groups[-1]))
 
 
+@pytest.mark.parametrize("group", [1, 3])
+@pytest.mark.parametrize("rows", [1, 2, 7, 40, 99])
+def test_no_window_holds_more_rows_than_asked_for(rows: int, group: int) -> None:
+    """But for a part of a group; and there are no more windows than they must be."""
+    groups = np.append(np.arange(0, rows, group), rows)
+    for most in range(group, rows + 3):
+        windows = list(windows_of(groups, most, RandomStream(most)))
+        assert max(len(window) for window in windows) <= most + group - 1
+        assert len(windows) <= -(-rows // most)
+
+
 @settings(max_examples=20)
 @given(sizes_of_groups, st.integers(0, 5))
 def test_a_window_that_holds_all_rows_is_a_full_shuffle(sizes: list[int], seed: int) -> None:

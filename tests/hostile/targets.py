@@ -85,6 +85,15 @@ def targets() -> dict[str, Target]:
         found[kind] = Target(
             f"pictures/one.{kind}", lambda kind=kind: [picture(kind)], lambda path: sources.load(path.parent)
         )
+    found["arrow, streamed"] = Target("rows.arrow", lambda: [arrow("uncompressed"), arrow("zstd")], streamed)
+    found["parquet, streamed"] = Target("rows.parquet", lambda: [numbers("snappy"), numbers("none")], streamed)
+    found["csv, streamed"] = Target(
+        "rows.csv", lambda: [b"a,b,target\n1,0.5,x\n3,4,y\n", b"a,target\n2,0\n,1\n"], streamed
+    )
+    found["npy, streamed"] = Target("rows.npy", lambda: [saved(np.save, ROWS), saved(np.save, ROWS * 0.5)], streamed)
+    found["folder, streamed"] = Target(
+        "rows/year=2024/0.parquet", lambda: [numbers("snappy")], lambda path: streamed(path.parents[1])
+    )
     for kind in ("csv", "parquet"):
         found[f"{kind} by columns"] = Target(files[kind][0], lambda kind=kind: files[kind][1], by_columns)
     found["recipe.toml"] = Target("recipe.toml", lambda: [RECIPE], recipe)
@@ -130,6 +139,30 @@ def parquet(compression: str) -> bytes:
     return file.getvalue()
 
 
+def numbers(compression: str) -> bytes:
+    """A Parquet file that a stream takes: two row groups of numbers and a target."""
+    import pyarrow.parquet as pq
+
+    file = io.BytesIO()
+    pq.write_table(numeric_table(), file, compression=compression, write_page_checksum=True, row_group_size=2)
+    return file.getvalue()
+
+
+def arrow(compression: str) -> bytes:
+    """The same as an Arrow file of two batches."""
+    import pyarrow.feather as feather
+
+    file = io.BytesIO()
+    feather.write_feather(numeric_table(), file, compression=compression, chunksize=2)
+    return file.getvalue()
+
+
+def numeric_table() -> Any:
+    import pyarrow as pa
+
+    return pa.table({"a": [1, 2, 3], "b": [0.5, 1.5, 2.5], "target": ["yes", "no", "yes"]})
+
+
 def picture(kind: str) -> bytes:
     from PIL import Image
 
@@ -138,10 +171,15 @@ def picture(kind: str) -> bytes:
     return file.getvalue()
 
 
-def in_folder(path: Path) -> None:
-    from layerwise.data import sources
+def streamed(path: Path) -> None:
+    """An epoch over rows that stay on disk, of which a window holds 64 bytes: some of these rows, not all."""
+    from layerwise.data import Minibatches, Preparation, sources
+    from layerwise.randomness import RandomStream
 
-    sources.load(path.parent)
+    target = None if path.suffix == ".npy" else "target"
+    rows = sources.load(path, stream=True, target=target, missing=True, window=64, cache=path.parent).train
+    for batch in Minibatches(rows, Preparation.fit(rows, "gaussian"), 2, RandomStream(0)).epoch(0):
+        assert batch.values.shape[1] == rows.n_columns
 
 
 def by_columns(path: Path) -> None:

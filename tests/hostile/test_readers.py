@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import io
 import json
@@ -12,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,7 +50,7 @@ def answer(target: Target, path: Path) -> str:
 def test_a_damaged_file_is_read_or_refused(name: str, tmp_path: Path, chosen: st.DataObject) -> None:
     target = TARGETS[name]
     path = tmp_path / target.name
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     seeds = target.seeds()
     content = damaged(
         seeds[chosen.draw(st.integers(0, len(seeds) - 1))], lambda below: chosen.draw(st.integers(0, below - 1))
@@ -61,7 +63,7 @@ def test_a_damaged_file_is_read_or_refused(name: str, tmp_path: Path, chosen: st
 def test_the_good_files_are_read(name: str, tmp_path: Path) -> None:
     target = TARGETS[name]
     path = tmp_path / target.name
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     answers: list[str] = []
     for content in target.seeds():
         path.write_bytes(target.sign(content))
@@ -235,6 +237,54 @@ def test_a_few_bytes_that_unpack_to_many_are_refused_before(
     if bomb.startswith("parquet"):
         with pytest.raises(DataError, match="declares more"):
             load_columns(source)
+    assert peak() - before < 3 * 64 * MIB
+
+
+def arrow(columns: dict[str, object]) -> bytes:
+    """One batch, packed."""
+    import pyarrow as pa
+    import pyarrow.feather as feather
+
+    file = io.BytesIO()
+    feather.write_feather(pa.table(columns), file, compression="zstd", chunksize=2**31 - 1)
+    return file.getvalue()
+
+
+STREAMED: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "parquet rows": ("a.parquet", lambda: parquet({f"c{place}": np.zeros(MIB) for place in range(40)}), ""),
+    "parquet texts": (
+        "a.parquet",
+        lambda: parquet({"a": np.zeros(200), "target": ["x" * MIB] * 200}),
+        "at most 1,000 bytes",
+    ),
+    "arrow rows": ("a.arrow", lambda: arrow({"a": np.zeros(40 * MIB)}), "declares more"),
+    "arrow texts": ("a.arrow", lambda: arrow({"a": np.zeros(200), "target": ["x" * MIB] * 200}), "declares more"),
+    "csv line": ("a.csv", lambda: b"a,target\n1," + b"x" * 3 * MIB + b"\n" + b"1,x\n" * 9, "at most 1,000"),
+    "npy": ("a.npy", lambda: npy_header((2**33, 1)) + bytes(99), "must have .* bytes for its"),
+}
+"""What a stream makes of such files, and what it says where it refuses them."""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads how much memory it took from /proc")
+@pytest.mark.parametrize("bomb", STREAMED)
+def test_a_stream_of_a_few_bytes_takes_no_more_than_is_said(
+    bomb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "most_bytes", lambda: 64 * MIB)
+    name, content, said = STREAMED[bomb]
+    (tmp_path / name).write_bytes(content())
+    gc.collect()
+    before = peak(reset=True)
+    options: dict[str, Any] = {
+        "target": "target" if "text" in bomb or "line" in bomb else None,
+        "cache": tmp_path / "cache",
+    }
+    if said:
+        with pytest.raises(DataError, match=said):
+            load(tmp_path / name, stream=True, window=8 * MIB, **options)
+    else:
+        rows = load(tmp_path / name, stream=True, window=8 * MIB, **options).train
+        assert sum(len(part) for part in rows.values.parts()) == len(rows)
     assert peak() - before < 3 * 64 * MIB
 
 

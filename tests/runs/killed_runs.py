@@ -1,6 +1,7 @@
 """Kill training at moments of chance, resume it each time, and see whether it ends in the bits of a run left alone.
 
-    python tests/runs/killed_runs.py KILLS
+    python tests/runs/killed_runs.py KILLS              rows in memory
+    python tests/runs/killed_runs.py KILLS --stream     rows on disk, of which a window holds a third
 
 Half of the kills come from a clock outside; the other half come at a step of writing to the disk, with a file half
 written, not flushed, not renamed, not removed. Each sitting is a fork of one process that has everything imported:
@@ -9,6 +10,7 @@ started anew it would spend its seconds on imports. What the kills came to is pr
 
 from __future__ import annotations
 
+import argparse
 import builtins
 import gc
 import importlib
@@ -27,9 +29,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from layerwise.data import load
+from layerwise.runs import fingerprint, outcome, watch
 from layerwise.runs import job as job_module
 from layerwise.runs import metrics as metrics_module
-from layerwise.runs import outcome, watch
 from layerwise.runs.draft import Draft
 from layerwise.runs.folder import RunFolder
 from layerwise.runs.job import begin, go_on
@@ -43,9 +46,11 @@ MEMORY = Path("/dev/shm")
 
 
 def sitting(path: Path, source: Path) -> None:
-    """Begin the run, or go on with it, to its end."""
+    """Begin the run, or go on with it, to its end; the rows of an .npy file are streamed."""
+    streamed = source.suffix == ".npy"
     training = {"hidden": [12, 8], "epochs": 2, "batch_size": 20, "fine_tune_epochs": 2, "method": "pcd"}
-    tables = {"data": {"source": str(source)}, "training": training, "run": {"device": "cpu"}}
+    data = {"source": str(source), "stream": streamed}
+    tables = {"data": data, "training": training, "run": {"device": "cpu"}}
     if not (path / "recipe.toml").exists():
         recipe, dataset, _ = settle(Draft().override(tables))
         folder = RunFolder.create(path, "killed")
@@ -137,7 +142,7 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     return [name for name in one.keys() | other.keys() if one.get(name) != other.get(name)]
 
 
-def main(kills: int) -> dict[str, Any]:
+def main(kills: int, stream: bool) -> dict[str, Any]:
     torch.set_num_threads(1)
     # What takes longest and has nothing to do with the state: a baseline, the page and its pictures.
     vars(outcome)["logistic_regression"] = lambda *_: 0.5
@@ -147,9 +152,13 @@ def main(kills: int) -> dict[str, Any]:
     chance = random.Random(0)
     done = {"kills": 0, "at a step of writing": 0, "resumed": 0, "finished": 0, "different": list[str]()}
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
-        path, source = Path(name), Path(name) / "rows.npz"
+        path, source = Path(name), Path(name) / ("rows.npy" if stream else "rows.npz")
         rows = (np.random.default_rng(0).random((60, 10)) < 0.5).astype(np.uint8)
-        np.savez(source, X=rows, y=(rows[:, 0] + rows[:, 1]) % 2)
+        if stream:
+            np.save(source, rows)
+            vars(fingerprint)["load"] = lambda *given, **named: load(*given, **named | {"window": rows.nbytes // 3})
+        else:
+            np.savez(source, X=rows, y=(rows[:, 0] + rows[:, 1]) % 2)
         import_what_is_used(path, source)
         gc.freeze()  # a collection in a fork would copy every page
         since = time.perf_counter()
@@ -187,4 +196,8 @@ def main(kills: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(main(int(sys.argv[1]))))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kills", type=int)
+    parser.add_argument("--stream", action="store_true")
+    options = parser.parse_args()
+    sys.stdout.write(json.dumps(main(options.kills, options.stream)))

@@ -14,8 +14,9 @@ from PIL import Image
 from layerwise.data import Preparation, Rows
 from layerwise.energy import BeliefNet, bernoulli_rbm
 from layerwise.errors import OptionError, StorageError
+from layerwise.runs.code_files import check_codes, write_codes
 from layerwise.runs.energy_model import EnergyModel
-from layerwise.runs.outputs import check_codes, check_samples, write_codes, write_samples
+from layerwise.runs.outputs import check_samples, write_samples
 
 CODES = np.random.default_rng(0).random((5, 3), dtype=np.float32)
 
@@ -39,7 +40,7 @@ TABLE = model_of(Rows.from_arrays([[10.0, -1.0], [20.0, 1.0]]))
 def test_codes_are_read_back(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_text("what was there before is replaced")
-    write_codes(path, CODES, 3)
+    write_codes(path, [CODES[:2], CODES[2:]], CODES.shape, 3)
     if path.suffix == ".npy":
         found = np.load(path)
     elif path.suffix == ".npz":
@@ -89,4 +90,4 @@ def test_other_endings_and_folders_are_refused_before_any_work(tmp_path: Path) -
 def test_a_place_that_cannot_be_written_to_is_a_matter_of_storage(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot write"):
-        write_codes(tmp_path / "file" / "codes.npy", CODES, 1)
+        write_codes(tmp_path / "file" / "codes.npy", [CODES], CODES.shape, 1)

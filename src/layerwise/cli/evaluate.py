@@ -9,7 +9,17 @@ import typer
 
 from layerwise.cli.terminal import console, say
 
-__all__ = ["evaluate"]
+__all__ = ["Stream", "evaluate"]
+
+Stream = Annotated[
+    bool | None,
+    typer.Option(
+        "--stream/--no-stream",
+        show_default="where the file is larger than half of the memory",
+        help="Leave the rows of DATA on disk, and take some at a time. Folders of .parquet, .arrow or .csv files, and "
+        "addresses such as s3://…, are always read so.",
+    ),
+]
 
 
 def evaluate(
@@ -22,6 +32,7 @@ def evaluate(
         str | None,
         typer.Option(metavar="COLUMN", show_default="the run's", help="Column of a table that holds the labels."),
     ] = None,
+    stream: Stream = None,
 ) -> None:
     """Measure a run's model on its own test part, or on other data with the same columns.
 
@@ -45,7 +56,7 @@ def evaluate(
 
     folder = RunFolder.open(run)
     model = Model.load(folder.model_path)
-    rows, what = rows_asked_about(folder, model, data, target)
+    rows, what = rows_asked_about(folder, model, data, target, stream=stream)
     told = "labelled" if rows.targets is None else "with a target"
     say(f"{what}: {len(rows):,} rows, {rows.n_labelled:,} of them {told}")
     with enough_memory({"DATA": what}, "give fewer rows"):
@@ -65,6 +76,5 @@ def evaluate(
     else:
         scored = rows.labelled()
         with enough_memory({"DATA": what}, "give fewer rows"):
-            given = model.probabilities(scored)
-        right = int(np.count_nonzero(given.argmax(1) == scored.labels))
+            right = int(np.count_nonzero(model.answers(scored) == scored.labels))
         say(f"accuracy: {100 * right / len(scored):.2f} % ({right:,} of {len(scored):,} rows)")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from layerwise.cli.evaluate import Stream
 from layerwise.cli.terminal import say
 
 __all__ = ["transform"]
@@ -29,6 +30,7 @@ def transform(
         str | None,
         typer.Option(metavar="COLUMN", show_default="the run's", help="Column of a table that is no input."),
     ] = None,
+    stream: Stream = None,
 ) -> None:
     """Write what a layer makes of rows.
 
@@ -42,23 +44,23 @@ def transform(
 
     - layerwise transform runs/digits-1 digits -o codes.npy
     """
-    import numpy as np
-
+    from layerwise.runs.code_files import check_codes, write_codes
     from layerwise.runs.folder import RunFolder
     from layerwise.runs.matching import load_like, matched
     from layerwise.runs.model import Model
-    from layerwise.runs.outputs import check_codes, write_codes
     from layerwise.training.memory import enough_memory
 
     check_codes(output)
     folder = RunFolder.open(run)
     recipe, model = folder.recipe(), Model.load(folder.model_path)
     model.check_layer(layer)
-    dataset = load_like(data, target, recipe.data.target, model)
+    window = recipe.data.window_mib * 2**20
+    dataset = load_like(data, target, recipe.data.target, model, stream=stream, window=window)
     depth = layer or model.depth
     parts = [part for part in (dataset.train, dataset.test) if part is not None]
     rows = [matched(replace(part, labels=None, classes=()), model, dataset.name) for part in parts]
+    shape = sum(map(len, rows)), model.sizes[depth - 1]
     with enough_memory({"DATA": data}, "give fewer rows, or write a smaller layer"):
-        codes = np.concatenate([model.codes(part, depth) for part in rows])
-        write_codes(output, codes, depth)
-    say(f"{output}: code of layer {depth}, {codes.shape[0]:,} rows of {codes.shape[1]:,} columns")
+        codes = (some for part in rows for some in model.codes_in_parts(part, depth))
+        write_codes(output, codes, shape, depth)
+    say(f"{output}: code of layer {depth}, {shape[0]:,} rows of {shape[1]:,} columns")

@@ -14,7 +14,7 @@ from typing import Any
 from layerwise.data.limits import check_declared
 from layerwise.errors import DataError
 
-__all__ = ["read_parquet"]
+__all__ = ["is_text", "read_parquet"]
 
 _BITS_OF_A_PLACE = 64
 
@@ -41,15 +41,16 @@ def read_parquet(path: Path) -> Any:
                 raise DataError(f"{path.name}, column {column.name!r}", str(column.type), rule, "leave it out")
             bits += _bits(column.type)
         check_declared(path, file.metadata.num_rows * bits // 8)
-        texts = [column.name for column in schema if _is_text(arrow, column.type)]
+        texts = [column.name for column in schema if is_text(column.type)]
     with parquet.ParquetFile(path, page_checksum_verification=True, read_dictionary=texts) as file:
         table: Any = file.read()
     check_declared(path, sum(_written_out(arrow, table.column(place)) for place in range(table.num_columns)))
     return table.cast(schema)
 
 
-def _is_text(arrow: Any, kind: Any) -> bool:
-    types = arrow.types
+def is_text(kind: Any) -> bool:
+    """Whether a type of pyarrow is one of texts or of bytes."""
+    types: Any = importlib.import_module("pyarrow").types
     return any(
         bool(of(kind)) for of in (types.is_string, types.is_binary, types.is_large_string, types.is_large_binary)
     )
@@ -64,7 +65,7 @@ def _bits(kind: Any) -> int:
 
 def _written_out(arrow: Any, column: Any) -> int:
     """Bytes of the texts of a column that is stored by dictionary."""
-    if not arrow.types.is_dictionary(column.type) or not _is_text(arrow, column.type.value_type):
+    if not arrow.types.is_dictionary(column.type) or not is_text(column.type.value_type):
         return 0
     compute: Any = importlib.import_module("pyarrow.compute")
     lengths = (compute.sum(compute.binary_length(part.dictionary).take(part.indices)).as_py() for part in column.chunks)

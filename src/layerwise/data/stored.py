@@ -45,6 +45,10 @@ class StoredValues:
         Whether NaN is a missing value that may stay.
     numbers : ndarray of int64 or None
         Places in the file of the rows that are meant; None for all.
+    places : ndarray of int64 or None
+        Those of the columns that are meant, in their order; None for all.
+    factor : float or None
+        What every number is multiplied by, in float32; None leaves them as they are.
     """
 
     file: RowFile
@@ -53,6 +57,8 @@ class StoredValues:
     names: Sequence[str] | None = None
     missing: bool = False
     numbers: npt.NDArray[np.int64] | None = None
+    places: npt.NDArray[np.int64] | None = None
+    factor: float | None = None
 
     @classmethod
     def of_file(
@@ -107,7 +113,7 @@ class StoredValues:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
-        return len(self), self.file.columns
+        return len(self), self.file.columns if self.places is None else len(self.places)
 
     def __len__(self) -> int:
         return self.file.rows if self.numbers is None else len(self.numbers)
@@ -122,6 +128,14 @@ class StoredValues:
         else:
             places = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows.astype(np.int64)
         return replace(self, numbers=places if self.numbers is None else self.numbers[places])
+
+    def with_columns(self, places: npt.NDArray[np.int64]) -> StoredValues:
+        """The same rows with some of the columns, in the order of their places."""
+        return replace(self, places=places if self.places is None else self.places[places])
+
+    def times(self, factor: float) -> StoredValues:
+        """The same rows with every number multiplied, in float32."""
+        return replace(self, dtype=np.dtype(np.float32), factor=factor * (self.factor or 1))
 
     @property
     def window_rows(self) -> int:
@@ -165,6 +179,10 @@ class StoredValues:
             for row, number in enumerate(numbers.tolist()):
                 one = found[row : row + 1]
                 checked_range(one, self.file.name, self.names, missing=self.missing, first_row=number)
+        if self.places is not None:
+            found = np.ascontiguousarray(found[:, self.places])
+        if self.factor is not None:
+            found = found * np.float32(self.factor)
         return found.astype(self.dtype, copy=False)
 
     def parts(self) -> Iterator[npt.NDArray[Any]]:
@@ -185,7 +203,7 @@ class StoredValues:
 
     @cached_property
     def _measured(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], bool]:
-        low = np.full(self.file.columns, np.nan)
+        low = np.full(self.shape[1], np.nan)
         high, gaps = low.copy(), False
         for part in self.parts():
             low = np.fmin(low, np.fmin.reduce(part, axis=0))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from layerwise.data.arrow_files import largest_batch
+from layerwise.data.hive import Named, named_columns
+from layerwise.data.limits import check_declared
+from layerwise.data.parquet_files import is_text
 from layerwise.data.reading import reading
 from layerwise.errors import DataError
 
@@ -45,11 +49,14 @@ class TableFile:
     form : {"parquet", "arrow", "csv"}
     open_bytes : callable
         Gives the file, open for reading.
+    named : tuple of Named
+        Columns that the folders around it name, behind its own; one that the file has as well is the file's.
     """
 
     name: str
     form: str
     open_bytes: Callable[[], Any]
+    named: tuple[Named, ...] = ()
 
     @contextmanager
     def read(self, rows: int, types: Any = None) -> Generator[tuple[Any, Iterator[Any]]]:
@@ -60,7 +67,7 @@ class TableFile:
         rows : int
             Of a batch, where the file lets one choose.
         types : mapping of str to DataType, optional
-            Of the columns of a .csv file.
+            Of the columns: a .csv file is read by them, and texts of a .parquet file as places in their dictionary.
 
         Raises
         ------
@@ -68,20 +75,37 @@ class TableFile:
             Where the file is gone or damaged.
         """
         path = Path(self.name)
-        with self._reading(path):
+        with self.reading():
             file = self.open_bytes()
         with file:
-            with self._reading(path):
-                schema, batches = _BATCHES[self.form](file, rows, types)
-            yield schema, self._guarded(path, batches)
+            with self.reading():
+                schema, batches = self._with_named(*_BATCHES[self.form](path, file, rows, types))
+            yield schema, self._guarded(batches)
 
-    def _reading(self, path: Path) -> AbstractContextManager[None]:
+    def _with_named(self, schema: Any, batches: Iterator[Any]) -> tuple[Any, Iterator[Any]]:
+        pa: Any = importlib.import_module("pyarrow")
+
+        names = schema.names  # an error where one is no text
+        others = [one for one in self.named if one.name not in names]
+        if not others:
+            return schema, batches
+        for one in others:
+            schema = schema.append(pa.field(one.name, one.kind))
+        return schema, (
+            pa.RecordBatch.from_arrays(
+                [*batch.columns, *(one.repeated(batch.num_rows) for one in others)], schema=schema
+            )
+            for batch in batches
+        )
+
+    def reading(self) -> AbstractContextManager[None]:
+        """A block whose failures are blamed on the file."""
         damaged = "it is damaged or of another kind: make or copy it again"
-        return reading(path, f"a table ({self.form})", _REMEDIES.get(self.form, damaged))
+        return reading(Path(self.name), f"a table ({self.form})", _REMEDIES.get(self.form, damaged))
 
-    def _guarded(self, path: Path, batches: Iterator[Any]) -> Iterator[Any]:
+    def _guarded(self, batches: Iterator[Any]) -> Iterator[Any]:
         while True:
-            with self._reading(path):
+            with self.reading():
                 batch = next(batches, None)
             if batch is None:
                 return
@@ -124,9 +148,10 @@ def _local(path: Path) -> list[TableFile]:
         else:
             paths = sorted(entry for entry in path.rglob("*") if _is_table(entry.relative_to(path).as_posix()))
     folder = path.parent if path.is_file() else path
+    named = named_columns([one.relative_to(folder).as_posix() for one in paths])
     return [
-        TableFile(str(one.relative_to(folder)), FORMATS[one.suffix.lower()], lambda one=one: one.open("rb"))
-        for one in paths
+        TableFile(str(one.relative_to(folder)), FORMATS[one.suffix.lower()], lambda one=one: one.open("rb"), columns)
+        for one, columns in zip(paths, named, strict=True)
     ]
 
 
@@ -141,28 +166,40 @@ def _remote(address: str) -> list[TableFile]:
     except (ImportError, OSError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise DataError("DATA", address, f"cannot be reached ({reason})", "check the address and the access") from error
+    inside = {name: name.removeprefix(root).lstrip("/") or Path(name).name for name in names}
+    tables = [name for name in names if _is_table(inside[name])]
+    named = named_columns([inside[name] for name in tables])
     return [
-        TableFile(name, FORMATS[Path(name).suffix.lower()], lambda name=name: system.open(name, "rb"))
-        for name in names
-        if _is_table(name.removeprefix(root).lstrip("/") or Path(name).name)
+        TableFile(name, FORMATS[Path(name).suffix.lower()], lambda name=name: system.open(name, "rb"), columns)
+        for name, columns in zip(tables, named, strict=True)
     ]
 
 
-def _parquet(file: Any, rows: int, types: Any) -> tuple[Any, Iterator[Any]]:
+def _parquet(path: Path, file: Any, rows: int, types: Mapping[str, Any] | None) -> tuple[Any, Iterator[Any]]:
     module: Any = importlib.import_module("pyarrow.parquet")
+    # A text that is stored once and repeated is not to be written out.
+    own = set(module.read_schema(file).names) if types else set[str]()
+    texts = [name for name, kind in (types or {}).items() if name in own and is_text(kind)]
     # Without a buffer a whole row group's columns would be in memory as they are in the file.
-    opened = module.ParquetFile(file, buffer_size=_BLOCK, page_checksum_verification=True)
+    opened = module.ParquetFile(file, buffer_size=_BLOCK, page_checksum_verification=True, read_dictionary=texts)
     return opened.schema_arrow, opened.iter_batches(batch_size=rows)
 
 
-def _arrow(file: Any, rows: int, types: Any) -> tuple[Any, Iterator[Any]]:
+def _arrow(path: Path, file: Any, rows: int, types: Any) -> tuple[Any, Iterator[Any]]:
     module: Any = importlib.import_module("pyarrow.ipc")
+    check_declared(path, largest_batch(file))
     opened = module.open_file(file)
-    batches = (opened.get_batch(number) for number in range(opened.num_record_batches))
+    batches = (_valid(opened.get_batch(number)) for number in range(opened.num_record_batches))
     return opened.schema, (batch.slice(first, rows) for batch in batches for first in range(0, batch.num_rows, rows))
 
 
-def _csv(file: Any, rows: int, types: Any) -> tuple[Any, Iterator[Any]]:
+def _valid(batch: Any) -> Any:
+    """A batch whose offsets do not point beyond it: they are as the file has them, and pyarrow follows them."""
+    batch.validate(full=True)
+    return batch
+
+
+def _csv(path: Path, file: Any, rows: int, types: Any) -> tuple[Any, Iterator[Any]]:
     module: Any = importlib.import_module("pyarrow.csv")
     opened = module.open_csv(
         file,
@@ -174,7 +211,7 @@ def _csv(file: Any, rows: int, types: Any) -> tuple[Any, Iterator[Any]]:
     return opened.schema, (batch.slice(first, rows) for batch in batches for first in range(0, batch.num_rows, rows))
 
 
-_BATCHES: dict[str, Callable[[Any, int, Any], tuple[Any, Iterator[Any]]]] = {
+_BATCHES: dict[str, Callable[[Path, Any, int, Any], tuple[Any, Iterator[Any]]]] = {
     "parquet": _parquet,
     "arrow": _arrow,
     "csv": _csv,

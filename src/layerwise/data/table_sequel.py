@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from layerwise.data.parquet_files import is_text
 from layerwise.data.sequel import Part, Sequel
 from layerwise.data.stored import part_rows
 from layerwise.data.table_files import TableFile, table_files
@@ -20,6 +21,8 @@ from layerwise.errors import DataError, OptionError
 __all__ = ["table_sequel"]
 
 _NUMERIC = "columns must be numbers or booleans"
+_LONGEST_NAME = 1000
+"""Bytes of a class's name: names of some thousand rows are compared at a time, each in the room of the longest."""
 
 
 def table_sequel(source: str, target: str | None = None, *, missing: bool = False) -> Sequel:
@@ -139,9 +142,10 @@ def _parts(
         with file.read(part_rows(len(features)), schema) as (_, batches):
             for batch in batches:
                 values = np.empty((batch.num_rows, len(features)), dtype)
-                for place, name in enumerate(features):
-                    values[:, place] = _numbers(batch.column(name), name, file.name, first, missing)
-                labels = None if target is None else _labels(batch.column(target))
+                with file.reading():
+                    for place, name in enumerate(features):
+                        values[:, place] = _numbers(batch.column(name), name, file.name, first, missing)
+                    labels = None if target is None else _labels(batch.column(target), target, file.name)
                 yield Part(values, labels, file.name, first)
                 first += batch.num_rows
 
@@ -160,8 +164,23 @@ def _numbers(column: Any, name: str, what: str, first_row: int, missing: bool) -
     return column.to_numpy(zero_copy_only=False)
 
 
-def _labels(column: Any) -> npt.NDArray[np.object_]:
-    entries = column.to_pylist()
+def _labels(column: Any, name: str, what: str) -> npt.NDArray[np.object_]:
+    pa: Any = importlib.import_module("pyarrow")
+    compute: Any = importlib.import_module("pyarrow.compute")
+
+    texts = column.dictionary if pa.types.is_dictionary(column.type) else column
+    longest = (compute.max(compute.binary_length(texts)).as_py() or 0) if is_text(texts.type) else 0
+    if longest > _LONGEST_NAME:
+        rule = f"must be the name of a class, of at most {_LONGEST_NAME:,} bytes"
+        raise DataError(
+            f"{what}, column {name!r}", f"a text of {longest:,} bytes", rule, "name another column as target"
+        )
+    if pa.types.is_dictionary(column.type):
+        # Each text once: a long one may be that of every row.
+        names = column.dictionary.to_pylist()
+        entries = [None if place is None else names[place] for place in column.indices.to_pylist()]
+    else:
+        entries = column.to_pylist()
     labels = np.empty(len(entries), dtype=np.object_)
     labels[:] = entries
     return labels

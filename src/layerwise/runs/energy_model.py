@@ -74,18 +74,12 @@ class EnergyModel(Model):
             parts["network"] = self.network
         return {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
 
-    def probabilities(self, rows: Rows) -> npt.NDArray[np.float32]:
-        """What the network gives each class, of shape (rows, classes).
-
-        Raises
-        ------
-        RunError
-            The model was learned without labels.
-        """
+    def _class_probabilities(self, rows: Rows) -> Iterator[Tensor]:
+        """Of a model that was learned without labels a RunError."""
         if self.kind == "class-rbm":
             batches, random = in_order(rows, self.preparation).epoch(0), RandomStream(0).child("gaps of classes")
-            parts = [class_log_probabilities_of_known(self.machine, batch.values, random).exp() for batch in batches]
-            return torch.cat(parts).numpy()
+            machine = self.machine
+            return (class_log_probabilities_of_known(machine, batch.values, random).exp() for batch in batches)
         if self.network is None:
             raise RunError("model", "layers without labels", "cannot classify", "train again with labels")
         return probabilities(self.network, rows, self.preparation)
@@ -93,7 +87,9 @@ class EnergyModel(Model):
     def _carried_up(self, rows: Rows, depth: int) -> Iterator[Tensor]:
         labelled = self.kind == "class-rbm"
         for values in self._parts(rows):
-            yield mean_h_from_features(self.machine, values) if labelled else self.net.up(values, depth)
+            with torch.no_grad():
+                code = mean_h_from_features(self.machine, values) if labelled else self.net.up(values, depth)
+            yield code
 
     @torch.no_grad()
     def measure(self, rows: Rows) -> list[tuple[LayerInfo, float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,12 @@ from layerwise.data.column_tables import TABLES, TableDataset, read_table
 from layerwise.data.columns import TablePreparation
 from layerwise.data.rows import Dataset, Rows
 from layerwise.data.sources import load
+from layerwise.data.stored import WINDOW, StoredValues
+from layerwise.data.streams import streams_by_itself
+from layerwise.data.table_files import FORMATS
 from layerwise.data.target import TargetHolds, read_target
-from layerwise.data.values import HeldValues
 from layerwise.errors import DataError, OptionError
+from layerwise.runs.defaults import stream_for
 from layerwise.runs.division import division_of
 from layerwise.runs.fingerprint import open_data, refuse_missing
 from layerwise.runs.folder import RunFolder
@@ -25,7 +28,13 @@ __all__ = ["load_like", "matched", "rows_asked_about"]
 
 
 def rows_asked_about(
-    folder: RunFolder, model: Model, data: str | None, target: str | None, *, labels: bool = True
+    folder: RunFolder,
+    model: Model,
+    data: str | None,
+    target: str | None,
+    *,
+    labels: bool = True,
+    stream: bool | None = False,
 ) -> tuple[Rows, str]:
     """The rows that a command measures: a run's own test part, or other data, of these the test part if there is one.
 
@@ -38,6 +47,8 @@ def rows_asked_about(
         As a person gave them.
     labels : bool
         Whether labels are asked for; otherwise they may be of any classes.
+    stream : bool or None
+        As of :func:`load_like`.
 
     Returns
     -------
@@ -49,22 +60,33 @@ def rows_asked_about(
     Raises
     ------
     OptionError
-        A target is named, and nothing that has it.
+        A target is named, or a stream asked for, and nothing that has it.
     """
     recipe = folder.recipe()
     if data is None:
-        if target is not None:
-            raise OptionError("--target", target, "names a column of DATA, which is not given", "give DATA as well")
+        for name, given in (("--target", target), ("--stream", stream or None)):
+            if given is not None:
+                told = "names a column of" if name == "--target" else "says how to read"
+                raise OptionError(name, given, f"{told} DATA, which is not given", "give DATA as well")
         dataset, _ = open_data(recipe.data, recipe.training)
         rows = division_of(dataset, recipe).test
     else:
-        dataset = load_like(data, target, recipe.data.target, model)
+        window = recipe.data.window_mib * 2**20
+        dataset = load_like(data, target, recipe.data.target, model, stream=stream, window=window)
         rows = dataset.train if dataset.test is None else dataset.test
     what = dataset.name if rows is dataset.train else f"test part of {dataset.name}"
     return matched(rows if labels else replace(rows, labels=None, classes=()), model, what), what
 
 
-def load_like(data: str, target: str | None, usual_target: str | None, model: Model | None = None) -> Dataset:
+def load_like(
+    data: str,
+    target: str | None,
+    usual_target: str | None,
+    model: Model | None = None,
+    *,
+    stream: bool | None = False,
+    window: int = WINDOW,
+) -> Dataset:
     """Load a data set for a model: in a table the column that held the labels in training is not one of its columns.
 
     A model of a table's columns takes a table alone, and makes its rows the units that it knows.
@@ -78,17 +100,43 @@ def load_like(data: str, target: str | None, usual_target: str | None, model: Mo
         Of the run's recipe; the table may have it or not.
     model : Model, optional
         Some models' rows may have missing values.
+    stream : bool or None
+        Whether the rows stay on disk; None leaves it to :func:`~layerwise.runs.defaults.stream_for`.
+    window : int
+        Bytes of a stream's rows that are held in memory at once.
+
+    Raises
+    ------
+    OptionError, DataError
     """
+    streamed = stream_for(data) if stream is None else stream
+    if not streamed and streams_by_itself(data):
+        rule = "is an address or a folder of tables, and its rows cannot come into memory at once"
+        raise DataError("DATA", data, rule, "give one of its files")
     holds: TargetHolds = "numbers" if isinstance(model, NetworkModel) and model.regresses else "classes"
-    if model is not None and model.code is not None:
+    tables = Path(data).suffix.lower() in (FORMATS if streamed else TABLES) or (streamed and streams_by_itself(data))
+    if streamed:
+        _check_streams(data, model, holds, tables)
+    elif model is not None and model.code is not None:
         return _table_like(Path(data).expanduser(), target, usual_target, model.code, holds)
-    gaps = model is not None and model.takes_missing
-    if target is None and usual_target is not None and Path(data).suffix.lower() in TABLES:
+    how: dict[str, Any] = {"progress": True, "missing": model is not None and model.takes_missing}
+    how |= {"stream": True, "window": window} if streamed else {"target_holds": holds}
+    if target is None and usual_target is not None and tables:
         try:
-            return load(data, target=usual_target, progress=True, missing=gaps, target_holds=holds)
+            return load(data, target=usual_target, **how)
         except OptionError:
-            return load(data, progress=True, missing=gaps)
-    return load(data, target=target, progress=True, missing=gaps, target_holds=holds)
+            pass
+    return load(data, target=target, **how)
+
+
+def _check_streams(data: str, model: Model | None, holds: TargetHolds, tables: bool) -> None:
+    """Refuse a stream to models that take more of a table than its numbers, one type for all columns."""
+    rule = "the columns of a table each in its own way" if model is not None and model.code is not None else ""
+    if holds == "numbers" and tables:
+        rule = "a table in which a column of numbers is the target"
+    if rule:
+        remedy = "leave --stream out, and give a file that fits into memory"
+        raise DataError("DATA", data, f"is a stream, and the run's model takes {rule}, in memory", remedy)
 
 
 def _table_like(
@@ -150,8 +198,9 @@ def _with_columns(rows: Rows, model: Model, what: str) -> Rows:
         raise DataError(f"pictures of {what}", f"{rows.picture[0]} × {rows.picture[1]}", rule)
     if rows.columns is None or model.columns is None or rows.columns == model.columns:
         return rows
-    places = np.array([rows.columns.index(name) for name in model.columns])
-    return replace(rows, values=cast(HeldValues, rows.values)[:, places], columns=model.columns)
+    places, values = np.array([rows.columns.index(name) for name in model.columns]), rows.values
+    taken = values.with_columns(places) if isinstance(values, StoredValues) else values[:, places]
+    return replace(rows, values=taken, columns=model.columns)
 
 
 def _scaled(rows: Rows, model: Model, what: str) -> Rows:
@@ -160,8 +209,10 @@ def _scaled(rows: Rows, model: Model, what: str) -> Rows:
     if ours is None or ours == theirs:
         return rows
     if theirs is not None:
-        values = cast(HeldValues, rows.values)
-        return replace(rows, values=(values * np.float32(ours / theirs)).astype(np.float32), full_scale=ours)
+        values, factor = rows.values, np.float32(ours / theirs)
+        stored = isinstance(values, StoredValues)
+        scaled = values.times(float(factor)) if stored else (values * factor).astype(np.float32)
+        return replace(rows, values=scaled, full_scale=ours)
     greatest = float(rows.values.max())
     if ours > 1 and rows.values.dtype.kind == "f" and greatest <= 1:
         rule = f"must be on the scale of the run's own data, where {ours:g} is white"

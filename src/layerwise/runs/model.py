@@ -81,7 +81,6 @@ class Model(ABC):
     def n_parameters(self) -> dict[str, int]:
         """Number of parameters of each part."""
 
-    @abstractmethod
     def probabilities(self, rows: Rows) -> npt.NDArray[np.float32]:
         """What the model gives each class, of shape (rows, classes).
 
@@ -90,6 +89,21 @@ class Model(ABC):
         RunError
             It does not classify.
         """
+        return torch.cat(list(self._class_probabilities(rows))).numpy()
+
+    def answers(self, rows: Rows) -> npt.NDArray[np.int64]:
+        """Code of the most probable class of each row, of shape (rows,): of a stream no more than these is held.
+
+        Raises
+        ------
+        RunError
+            It does not classify.
+        """
+        return np.concatenate([part.numpy().argmax(1) for part in self._class_probabilities(rows)])
+
+    @abstractmethod
+    def _class_probabilities(self, rows: Rows) -> Iterator[Tensor]:
+        """What it gives each class, some rows at a time."""
 
     def check_layer(self, depth: int | None) -> None:
         """Refuse a layer that is not there.
@@ -101,7 +115,6 @@ class Model(ABC):
         if depth is not None and not 1 <= depth <= self.depth:
             raise OptionError("layer", depth, f"must be from 1 to {self.depth}", "leave it out for the top")
 
-    @torch.no_grad()
     def codes(self, rows: Rows, depth: int | None = None) -> npt.NDArray[np.float32]:
         """What a layer makes of rows; of an energy model E[h | row], missing values being drawn given the others.
 
@@ -118,10 +131,15 @@ class Model(ABC):
         self.check_layer(depth)
         depth = self.depth if depth is None else depth
         codes, first = np.empty((len(rows), self.sizes[depth - 1]), dtype=np.float32), 0
-        for code in self._carried_up(rows, depth):
-            codes[first : first + len(code)] = code.numpy()
-            first += len(code)
+        for part in self.codes_in_parts(rows, depth):
+            codes[first : first + len(part)] = part
+            first += len(part)
         return codes
+
+    def codes_in_parts(self, rows: Rows, depth: int) -> Iterator[npt.NDArray[np.float32]]:
+        """The same codes as they come, some rows at a time."""
+        for code in self._carried_up(rows, depth):
+            yield code.numpy()
 
     @abstractmethod
     def _carried_up(self, rows: Rows, depth: int) -> Iterator[Tensor]:

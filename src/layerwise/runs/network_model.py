@@ -76,14 +76,8 @@ class NetworkModel(Model):
             parts = {"encoder": self.network.encoder, "decoder": self.network.decoder}
         return {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
 
-    def probabilities(self, rows: Rows) -> npt.NDArray[np.float32]:
-        """What the network gives each class, of shape (rows, classes); the scores of a perceptron are no logits.
-
-        Raises
-        ------
-        RunError
-            It is an autoencoder, or predicts a number.
-        """
+    def _class_probabilities(self, rows: Rows) -> Iterator[Tensor]:
+        """Of an autoencoder and of what predicts a number a RunError; the scores of a perceptron are no logits."""
         if not self.classifies:
             does = "predicts a number" if self.regresses else "gives rows back"
             raise RunError("model", self.kind, f"{does} and cannot classify", "train --model mlp on labels")
@@ -92,8 +86,9 @@ class NetworkModel(Model):
     def _carried_up(self, rows: Rows, depth: int) -> Iterator[Tensor]:
         for batch in in_order(rows, self.preparation).epoch(0):
             values = batch.values
-            for layer in self.coding[:depth]:
-                values = layer(values)
+            with torch.no_grad():
+                for layer in self.coding[:depth]:
+                    values = layer(values)
             yield values
 
     def filters(self) -> npt.NDArray[np.float32]:

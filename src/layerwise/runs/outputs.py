@@ -1,4 +1,4 @@
-"""Files that a run's model fills: codes as .npy, .npz, .csv or .parquet; samples as .npy or a .png of pictures."""
+"""Files that a run's model fills: samples as .npy, a .png of pictures or a table. Codes: ``runs/code_files.py``."""
 
 from __future__ import annotations
 
@@ -17,23 +17,12 @@ from layerwise.errors import DataError, OptionError
 from layerwise.runs.model import Model
 from layerwise.training.checkpoint import write_atomically
 
-__all__ = ["check_codes", "check_output", "check_samples", "write_codes", "write_samples", "write_table"]
+__all__ = ["check_output", "check_samples", "pyarrow_module", "write_samples", "write_table"]
 
-_CODE_FILES = (".npy", ".npz", ".csv", ".parquet")
 _SAMPLE_FILES = (".png", ".npy")
 _TABLE_FILES = (".csv", ".parquet")
 _SMALLEST_TILE = 56
 _GREY = 96
-
-
-def check_codes(path: Path) -> None:
-    """Refuse a file that codes could not be written to, before any work.
-
-    Raises
-    ------
-    OptionError
-    """
-    check_output(path, _CODE_FILES)
 
 
 def check_samples(path: Path, model: Model) -> None:
@@ -73,34 +62,6 @@ def check_output(path: Path, endings: Sequence[str], reason: str = "") -> None:
         raise OptionError("-o", path, "must be a file, and there is a folder of that name", "name another")
 
 
-def write_codes(path: Path, codes: npt.NDArray[np.float32], depth: int) -> None:
-    """Write codes, one row a row of the data.
-
-    Parameters
-    ----------
-    path : Path
-        Its ending says how: ``.npz`` holds them as ``X``; tables name the columns ``layer3_0``, ``layer3_1``, …
-    codes : ndarray of shape (rows, units)
-    depth : int
-        The layer, from 1.
-
-    Raises
-    ------
-    StorageError
-    """
-    ending = path.suffix.lower()
-    if ending in _TABLE_FILES:
-        names = [f"layer{depth}_{unit}" for unit in range(codes.shape[1])]
-        write_table(path, _arrow("pyarrow", path).table([np.ascontiguousarray(column) for column in codes.T], names))
-        return
-    file = io.BytesIO()
-    if ending == ".npy":
-        np.save(file, codes, allow_pickle=False)
-    else:
-        np.savez_compressed(file, X=codes)
-    write_atomically(path, file.getvalue())
-
-
 def write_table(path: Path, table: Any) -> None:
     """Write a pyarrow table as its path's ending says, ``.csv`` or ``.parquet``.
 
@@ -111,13 +72,20 @@ def write_table(path: Path, table: Any) -> None:
     StorageError
     """
     csv = path.suffix.lower() == ".csv"
-    writer = _arrow("pyarrow.csv" if csv else "pyarrow.parquet", path)
+    writer = pyarrow_module("pyarrow.csv" if csv else "pyarrow.parquet", path)
     file = io.BytesIO()
     (writer.write_csv if csv else writer.write_table)(table, file)
     write_atomically(path, file.getvalue())
 
 
-def _arrow(module: str, path: Path) -> Any:
+def pyarrow_module(module: str, path: Path) -> Any:
+    """Import one of pyarrow's modules for a file.
+
+    Raises
+    ------
+    DataError
+        pyarrow is not installed.
+    """
     try:
         return importlib.import_module(module)
     except ImportError as problem:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from scipy import sparse
-from torch import nn
+from torch import Tensor, nn
 
 from layerwise.data.minibatches import Minibatches
 from layerwise.data.preparation import Preparation
@@ -39,23 +40,25 @@ def held(rows: Rows) -> Rows:
     return rows.select(drawn).in_memory()
 
 
-@torch.no_grad()
-def probabilities(network: nn.Sequential, rows: Rows, preparation: Preparation) -> npt.NDArray[np.float32]:
-    """What a network gives each class.
+def probabilities(network: nn.Sequential, rows: Rows, preparation: Preparation) -> Iterator[Tensor]:
+    """What a network gives each class, a thousand rows at a time.
 
-    Returns
-    -------
-    ndarray of shape (rows, classes)
+    Yields
+    ------
+    Tensor of shape (some rows, classes)
         Each row sums to 1.
     """
     device = next(network.parameters()).device
-    parts = [network(batch.values).softmax(1).cpu() for batch in in_order(rows, preparation, device).epoch(0)]
-    return torch.cat(parts).numpy()
+    for batch in in_order(rows, preparation, device).epoch(0):
+        with torch.no_grad():
+            given = network(batch.values).softmax(1).cpu()
+        yield given
 
 
 def accuracy(network: nn.Sequential, rows: Rows, preparation: Preparation) -> float:
     """Share of the rows whose most probable class is their label."""
-    return _share(probabilities(network, rows, preparation).argmax(1), rows)
+    given = [part.numpy().argmax(1) for part in probabilities(network, rows, preparation)]
+    return _share(np.concatenate(given), rows)
 
 
 def logistic_regression(learning: Rows, test: Rows, preparation: Preparation) -> float:

@@ -13,23 +13,24 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import torch
 from torch import Tensor
 
 from layerwise.errors import RunError, StorageError
 
-__all__ = ["Checkpoints", "checksum_of", "read_tree", "write_atomically", "write_tree"]
+__all__ = ["Checkpoints", "atomic_file", "checksum_of", "read_tree", "write_atomically", "write_tree"]
 
 _FORMAT = "layerwise-tree-1"
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all.
+@contextmanager
+def atomic_file(path: Path) -> Generator[BinaryIO]:
+    """A file that is open for writing, and has its name when the block ends well: it is there whole or not at all.
 
     Raises
     ------
@@ -42,7 +43,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside.unlink(missing_ok=True)
         with open(beside, "xb") as file:  # never through a link that somebody put there
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
@@ -54,6 +55,18 @@ def write_atomically(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):  # it is gone if all went well, and there was none if the folder could not be made
             beside.unlink()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises
+    ------
+    StorageError
+        As of :func:`atomic_file`.
+    """
+    with atomic_file(path) as file:
+        file.write(content)
 
 
 def _sync_folder(folder: Path) -> None:
