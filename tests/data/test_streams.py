@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,6 +132,27 @@ def test_the_copy_goes_when_nothing_refers_to_the_rows(cache: Path) -> None:
     assert list((cache / "layerwise").iterdir())
     del rows
     assert not list((cache / "layerwise").iterdir())
+
+
+def test_the_copy_of_a_killed_process_goes_with_the_next_copy_and_that_of_a_living_one_stays(cache: Path) -> None:
+    code = "import sys, time, numpy\nfrom layerwise.data import load\nrows = load([numpy.zeros((3, 1))])\n"
+    code += "print('there', flush=True)\ntime.sleep(60)"
+    others = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(2)]
+    try:
+        for other in others:
+            assert other.stdout is not None
+            assert other.stdout.readline().strip() == b"there"
+        assert len(list((cache / "layerwise").iterdir())) == 2
+        others[0].kill()
+        others[0].wait()
+        rows = load([np.zeros((3, 1))]).train
+        assert len(list((cache / "layerwise").iterdir())) == 2
+        del rows
+        assert len(list((cache / "layerwise").iterdir())) == 1
+    finally:
+        for other in others:
+            other.kill()
+            other.communicate()
 
 
 PICTURE = np.zeros((2, 3, 2))

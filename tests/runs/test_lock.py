@@ -95,7 +95,7 @@ def test_a_file_system_without_locks_is_said(folder: RunFolder, monkeypatch: pyt
     def none(_: int) -> None:
         raise OSError(errno.ENOTSUP, "Not supported")
 
-    monkeypatch.setattr(lock, "_system_lock", none)
+    monkeypatch.setattr(lock, "take_lock", none)
     with pytest.warns(UserWarning, match="has no locks: start no second process on it"), alone_in(folder):
         pass
 

@@ -2,14 +2,17 @@
 
 A table's text, compressed columns and pictures have to be decoded, and an iterable can be asked once: each epoch would
 cost that again, or could not be had. The copy lies in the user's cache directory, in a folder of its own that goes when
-nothing refers to the rows any more.
+nothing refers to the rows any more. The folder of a process that was killed is taken away by the next one that makes a
+copy there: nobody holds its lock.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +26,12 @@ from layerwise.data.row_file import RowFile
 from layerwise.data.rows import Rows
 from layerwise.data.sequel import Part, Sequel
 from layerwise.data.stored import StoredValues
+from layerwise.data.system_lock import take_lock
 from layerwise.errors import DataError, StorageError
 
 __all__ = ["spooled"]
+
+_PREFIX, _LOCK = "stream-", ".lock"
 
 
 def spooled(source: Sequel, *, window: int, missing: bool = False, cache: Path | None = None) -> Rows:
@@ -81,8 +87,30 @@ class _Folder:
     """A folder of its own, which goes when nothing refers to this any more."""
 
     def __init__(self, inside: Path) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="stream-", dir=inside))
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+        for other in inside.glob(f"{_PREFIX}*"):
+            _take_away_if_left(other)
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=inside))
+        handle = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        with suppress(OSError):  # a file system without locks: nobody takes the folder away
+            take_lock(handle)
+        weakref.finalize(self, _end, self.path, handle)
+
+
+def _take_away_if_left(folder: Path) -> None:
+    # Without a lock file it is being made just now, or is none of ours.
+    with suppress(OSError):
+        handle = os.open(folder / _LOCK, os.O_RDWR)
+        try:
+            take_lock(handle)
+        except OSError:
+            os.close(handle)
+        else:
+            _end(folder, handle)
+
+
+def _end(folder: Path, handle: int) -> None:
+    os.close(handle)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_alike(part: Part, dtype: np.dtype[Any], columns: int) -> None:

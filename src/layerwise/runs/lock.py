@@ -9,19 +9,18 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import sys
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from layerwise.data.system_lock import FIRST_LOCKED_BYTE, take_lock
 from layerwise.errors import RunError, StorageError
 from layerwise.runs.folder import RunFolder
 
 __all__ = ["alone_in"]
 
 _NAME = ".lock"
-_LONGEST_OWNER = 100
 _TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 # A link is not followed: it would make a file somewhere else. Windows has no such flag.
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
@@ -70,25 +69,12 @@ def _lock(path: Path, folder: Path) -> int:
 
 def _take(handle: int, folder: Path) -> None:
     try:
-        _system_lock(handle)
+        take_lock(handle)
     except OSError as problem:
         if problem.errno not in _TAKEN:
             warnings.warn(f"the file system of {folder} has no locks: start no second process on it", stacklevel=5)
             return
         os.lseek(handle, 0, os.SEEK_SET)
-        owner = os.read(handle, _LONGEST_OWNER).decode("ascii", "replace")
+        owner = os.read(handle, FIRST_LOCKED_BYTE).decode("ascii", "replace")
         by = owner if owner and owner.isprintable() else "another process"
         raise RunError("RUN", folder, f"is being trained by {by}", "wait until it ends, or stop it") from None
-
-
-def _system_lock(handle: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        os.lseek(handle, _LONGEST_OWNER, os.SEEK_SET)  # what is locked cannot be read
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        os.lseek(handle, 0, os.SEEK_SET)
-    else:
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
