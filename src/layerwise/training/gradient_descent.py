@@ -26,7 +26,7 @@ from torch.optim import Optimizer
 from layerwise.data.batches import Batch
 from layerwise.errors import DataError, DivergenceError, OptionError
 from layerwise.kernels.cores import cores_for
-from layerwise.networks.backprop import backpropagate
+from layerwise.networks.backprop import Sweep, backpropagate
 from layerwise.networks.dense_sweep import DenseSweep
 from layerwise.networks.flow import GradientFlowInfo, gradient_flow
 from layerwise.networks.layers import scores
@@ -125,7 +125,7 @@ class GradientDescent:
         many as an epoch has minibatches say it of each epoch's last, where a run that stopped never has to go on from.
         0 never does.
     ranks : Ranks
-        Processes that train together, each on its part of every minibatch; what is watched is of this one's rows.
+        Processes that train together, each on its part of every minibatch; what is watched is of all rows.
     """
 
     loss: Loss = field(default_factory=CrossEntropy)
@@ -218,9 +218,9 @@ class GradientDescent:
         whole = loss.item() + penalties
         if not math.isfinite(whole):
             raise DivergenceError(trouble(network, shown, state.steps_done + 1, whole))
-        watched = bool(self.watch_every) and part > 0 and (state.steps_done + 1) % self.watch_every == 0
+        watched = bool(self.watch_every) and (state.steps_done + 1) % self.watch_every == 0
         before = {name: p.detach().clone() for name, p in network.named_parameters()} if watched else None
-        sweep = backpropagate(network, shown, self.loss, targets, batch.weights) if watched else None
+        sweep = self._sweep(network, shown, targets, batch) if watched else None
 
         if self.clip_norm is not None:
             nn.utils.clip_grad_norm_(network.parameters(), self.clip_norm)
@@ -235,6 +235,12 @@ class GradientDescent:
                 average_in(state.average, network, self.averaging, done)
         flow = None if sweep is None else gradient_flow(network, sweep, before)
         return replace(state, steps_done=done), DescentInfo(found, targets, loss, penalties, flow)
+
+    def _sweep(self, network: nn.Sequential, shown: Tensor, targets: Targets, batch: Batch) -> Sweep:
+        """The whole minibatch swept through the network, the rows of all ranks in their order."""
+        rows, told = (self.ranks.rows(mine, batch.total) for mine in (shown, targets))
+        weights = None if batch.weights is None else self.ranks.rows(batch.weights, batch.total)
+        return backpropagate(network, rows, self.loss, told, weights)
 
     def _gradient(
         self, state: DescentState, shown: Tensor, targets: Targets, batch: Batch, part: float
