@@ -28,7 +28,7 @@ from layerwise.errors import DataError, DivergenceError, OptionError
 from layerwise.kernels.cores import cores_for
 from layerwise.networks.backprop import Sweep, backpropagate
 from layerwise.networks.dense_sweep import DenseSweep
-from layerwise.networks.flow import GradientFlowInfo, gradient_flow
+from layerwise.networks.flow import gradient_flow
 from layerwise.networks.layers import scores
 from layerwise.networks.loss import Loss, Targets
 from layerwise.networks.losses import CrossEntropy
@@ -36,6 +36,7 @@ from layerwise.randomness import RandomStream
 from layerwise.shapes import Scalar
 from layerwise.training import movement
 from layerwise.training.averaging import average_in
+from layerwise.training.descent_state import DescentInfo, DescentState
 from layerwise.training.divergence import trouble
 from layerwise.training.dropout import Dropout, scores_in_part
 from layerwise.training.penalties import limit_norms
@@ -51,34 +52,6 @@ Corruption = Callable[[Tensor, RandomStream, int], Tensor]
 """From rows, a stream and the global number of the first row to what the network is shown of them."""
 Penalty = Callable[[nn.Sequential, Tensor], Scalar]
 """From a network and the rows that it is shown to what is added to their loss."""
-
-
-@dataclass(frozen=True)
-class DescentState:
-    """All that the next step needs. Network, optimiser and running mean are moved in place."""
-
-    network: nn.Sequential
-    movement: movement.TorchMovement
-    average: dict[str, Tensor]
-    """Running mean of each parameter; empty where none is asked for."""
-    steps_done: int
-    random: RandomStream
-    sweep: DenseSweep | None = None
-    """How the gradient is found where that needs no autograd."""
-
-
-@dataclass(frozen=True)
-class DescentInfo:
-    """What one step saw, before it moved anything."""
-
-    scores: Tensor
-    targets: Tensor
-    loss: Tensor
-    """Mean over the rows, penalties left out."""
-    penalties: float
-    """What was added to that."""
-    flow: GradientFlowInfo | None = None
-    """How learning reached each layer, and how far the step moved it, where that is watched."""
 
 
 @dataclass(frozen=True)
