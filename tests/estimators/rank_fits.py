@@ -33,6 +33,7 @@ from layerwise import (
     StackedAutoencoderClassifier,
 )
 from layerwise.callbacks import Callback
+from layerwise.errors import LayerwiseError
 from layerwise.training.distributed import started_as
 
 ROWS, COLUMNS, HIDDEN, BATCH, RATE, MOMENTUM = 53, 12, 6, 26, 0.1, 0.5
@@ -90,20 +91,35 @@ class Stops(Callback):
         return True
 
 
+class Fails(Callback):
+    """Raises what is not ours."""
+
+    def epoch_done(self, epoch: object) -> None:
+        raise ZeroDivisionError
+
+
+MISTAKES: dict[str, Callable[[int, Options], Any]] = {
+    "rows": lambda rank, o: RBM(**MACHINE, **o).fit(BITS[rank:]),
+    "parameters": lambda rank, o: RBM(**MACHINE, **o, momentum=0.1 * rank).fit(BITS),
+    "seed": lambda rank, o: RBM(**MACHINE, **{**o, "random_state": None}).fit(BITS),
+    "penalty": lambda rank, o: Autoencoder(**STACK, sparsity_target=0.1, **o).fit(BITS),
+    "chains": lambda rank, o: RBM(**{**MACHINE, "n_chains": 1}, **o).fit(BITS),
+    "callback": lambda rank, o: RBM(**MACHINE, **o).set_callbacks(Fails()).fit(BITS),
+}
+
+
 def work(kind: str, rest: str, folder: Path) -> None:
     me = started_as()
     options: Options = {"random_state": 0, "strategy": "ddp"}
     if kind == "fits":
         for name, fitted in FITS.items():
             fitted(options).save(folder / f"{name} {me.rank} of {me.size}")
-    elif kind == "rows":
-        RBM(**MACHINE, **options).fit(BITS[me.rank :])
-    elif kind == "parameters":
-        RBM(**MACHINE, **options, momentum=0.1 * me.rank).fit(BITS)
-    elif kind == "seed":
-        RBM(**MACHINE, **{**options, "random_state": None}).fit(BITS)
-    elif kind == "penalty":
-        Autoencoder(**STACK, sparsity_target=0.1, **options).fit(BITS)
+    elif kind == "mistakes":
+        for name, mistaken in MISTAKES.items():
+            try:
+                mistaken(me.rank, options)
+            except (LayerwiseError, ZeroDivisionError) as problem:
+                print(f"{name}: {type(problem).__name__}: {problem}")  # noqa: T201
     elif kind == "shown":
         net = MLPClassifier(**NET | {"max_iter": 5}, verbose=True, **options).set_callbacks(Stops())
         net.fit(BITS, LABELS)
