@@ -64,12 +64,12 @@ def same(first: BernoulliRBM, second: BernoulliRBM) -> bool:
 # The contract of sklearn.neural_network.BernoulliRBM
 
 
-def test_the_parameters_are_scikit_learns() -> None:
+def test_the_parameters_are_scikit_learns_and_the_strategy() -> None:
     ours, theirs = (
         [(p.name, p.kind, p.default) for p in inspect.signature(estimator).parameters.values()]
         for estimator in (BernoulliRBM, sklearn.neural_network.BernoulliRBM)
     )
-    assert ours == theirs
+    assert ours == [*theirs, ("strategy", inspect.Parameter.KEYWORD_ONLY, None)]
 
 
 def test_attributes_and_methods_are_scikit_learns() -> None:

@@ -49,7 +49,7 @@ def same(first: DBNClassifier, second: DBNClassifier) -> bool:
 def test_the_plans_options_have_the_plans_names() -> None:
     options = set(inspect.signature(DBNClassifier).parameters)
     assert set(inspect.signature(Plan).parameters) - {"twin"} <= options
-    assert options - set(inspect.signature(Plan).parameters) == {"device", "random_state", "verbose"}
+    assert options - set(inspect.signature(Plan).parameters) == {"device", "random_state", "strategy", "verbose"}
 
 
 # Learning

@@ -16,7 +16,7 @@ from layerwise.estimators import MLPClassifier, MLPRegressor
 
 Array = npt.NDArray[Any]
 
-BEYOND = {"network", "watch_gradients", "dropout", "input_dropout", "max_norm", "averaging", "device"}
+BEYOND = {"network", "watch_gradients", "dropout", "input_dropout", "max_norm", "averaging", "device", "strategy"}
 THEIRS: dict[Any, Any] = {
     MLPClassifier: sklearn.neural_network.MLPClassifier,
     MLPRegressor: sklearn.neural_network.MLPRegressor,

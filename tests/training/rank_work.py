@@ -1,17 +1,14 @@
 """What the ranks do in the tests of shared training: a command, ``rank_work.py FOLDER "2 all" "4 all" …``.
 
 Each further argument is a number of ranks and their work, one after the other. The first rank leaves what it came to in
-the folder, and this command the exit codes. Ranks are forked from here, where torch is imported once for all of them.
+the folder, and this command the exit codes.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ from unittest import mock
 
 import numpy as np
 import torch
+from forked_ranks import carry_out
 from torch import Tensor
 
 from layerwise.cli import main
@@ -174,42 +172,5 @@ def work(kind: str, rest: str, folder: Path) -> None:
             write_tree(folder / (f"all {ranks.size}" if kind == "all" else "part"), found, "tree")
 
 
-def fork(rank: int, size: int, port: int, what: str, folder: Path) -> int:
-    """Start a rank; what it says goes to a file."""
-    if child := os.fork():
-        return child
-    code = 1
-    try:
-        told = {"RANK": rank, "WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        os.environ.update({name: str(value) for name, value in told.items()})
-        log = os.open(folder / f"{what.replace('/', ' ')} {rank} of {size}.log", os.O_CREAT | os.O_WRONLY)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        torch.set_num_threads(1)
-        work(*what.partition(" ")[::2], folder)
-        code = 0
-    except SystemExit as end:
-        code = int(end.code or 0)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    codes: list[list[int]] = []
-    for order in sys.argv[2:]:
-        size, _, what = order.partition(" ")
-        port = free_port()
-        children = [fork(rank, int(size), port, what, folder) for rank in range(int(size))]
-        codes.append([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
-    (folder / "codes.json").write_text(json.dumps(codes))
+    carry_out(work, Path(sys.argv[1]), sys.argv[2:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ from layerwise.randomness import RandomStream
 from layerwise.training.gradient_descent import DescentState, GradientDescent
 from layerwise.training.memory import enough_memory
 from layerwise.training.pretraining import check_finite
+from layerwise.training.ranks import ALONE
 from layerwise.units import Activation
 
 __all__ = ["Autoencoder"]
@@ -102,6 +104,9 @@ class Autoencoder(ReconstructingEstimator):
         Whether the learning curve also tells how learning reached each layer; what is learned is the same.
     device : str, default="auto"
         Where to train: ``"cpu"``, ``"cuda"``, or the GPU where there is one. The fitted network is kept on the CPU.
+    strategy : {"ddp"}, optional
+        ``"ddp"``: the processes that torchrun started learn together, each on its part of every minibatch. All of them
+        call ``fit`` with the same rows and the same whole number as ``random_state``, and end with the same estimator.
     random_state : int, RandomState or None, default=None
         Decides first weights, order of the rows, held-out rows and every draw.
     verbose : int, default=0
@@ -187,6 +192,7 @@ class Autoencoder(ReconstructingEstimator):
         n_iter_no_change: Whole = 5,
         watch_gradients: Flag = False,
         device: Choice = "auto",
+        strategy: Choice | None = None,
         random_state: Seed = None,
         verbose: Whole = 0,
     ) -> None:
@@ -218,6 +224,7 @@ class Autoencoder(ReconstructingEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.watch_gradients = watch_gradients
         self.device = device
+        self.strategy = strategy
         self.random_state = random_state
         self.verbose = verbose
 
@@ -249,7 +256,7 @@ class Autoencoder(ReconstructingEstimator):
         """
         options, lesson = self._begin(X, sample_weight)
         random, name = stream_from(self.random_state), type(self).__name__
-        back, self._trainer = self._reconstruction(), options.trainer
+        back, self._trainer = self._reconstruction(), replace(options.trainer, ranks=ALONE)
         with enough_memory({"hidden": self.hidden, "batch_size": self.batch_size}, "give smaller ones"):
             lesson, unseen = divided(lesson, options, random)
             network = self._first_network(back, lesson, random)
@@ -285,9 +292,9 @@ class Autoencoder(ReconstructingEstimator):
                 state = trainer.init(self._first_network(back, lesson, random), random)
             else:
                 state = self._going_on(trainer)
-            state, _ = trainer.step(state, Batch(v, None, 0, len(v), lesson.weights))
+            state, _ = trainer.step(state, trainer.ranks.of(Batch(v, None, 0, len(v), lesson.weights)))
         check_finite(state.network, type(self).__name__)
-        self._trainer = options.trainer
+        self._trainer = replace(options.trainer, ranks=ALONE)
         return self._keep(on_the_cpu(trainer, state, [] if fresh else self.learning_curve_))
 
     def _begin(self, X: object, sample_weight: object) -> tuple[DescentOptions, Lesson]:

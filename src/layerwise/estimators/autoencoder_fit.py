@@ -74,7 +74,7 @@ def learn_autoencoder(
     return learn_network(
         network,
         trainer,
-        lesson.stream(options.batch_size, random.child("rows"), device),
+        lesson.stream(options.batch_size, random.child("rows"), device, trainer.ranks),
         options,
         random,
         name,

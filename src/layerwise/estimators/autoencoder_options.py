@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from layerwise.errors import OptionError
 from layerwise.estimators.options import choice, flag, layer_sizes, number
 from layerwise.estimators.own_network import OwnLayers
+from layerwise.estimators.strategy import ranks_of
 from layerwise.networks.initialisation import INITIALISATIONS
 from layerwise.networks.reconstruction import Reconstruction
 from layerwise.shapes import Scalar
@@ -89,6 +90,10 @@ def trainer_from(estimator: Any, trainer: GradientDescent, back: Reconstruction,
 
 
 def _penalty_from(estimator: Any) -> Penalty | None:
+    for name in ("sparsity_target", "contraction"):
+        if ranks_of(estimator).size > 1 and getattr(estimator, name):
+            rule = "may mix the rows of a minibatch, of which each rank has a part"
+            raise OptionError(name, getattr(estimator, name), rule, "leave it out, or give strategy=None")
     cost = number("sparsity_cost", estimator.sparsity_cost, least=0.0, remedy="start with 0.1")
     contraction = number("contraction", estimator.contraction, least=0.0, remedy="start with 0.1")
     asked: list[Penalty] = []

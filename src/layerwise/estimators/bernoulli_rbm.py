@@ -30,8 +30,9 @@ from layerwise.estimators.conversion import (
     stream_from,
 )
 from layerwise.estimators.estimator import Estimator
-from layerwise.estimators.options import Number, Seed, Whole, number, verbosity, whole_number
+from layerwise.estimators.options import Choice, Number, Seed, Whole, number, whole_number
 from layerwise.estimators.pseudo_likelihood import ScoreWatch, pseudo_likelihood
+from layerwise.estimators.strategy import loudness, ranks_of
 from layerwise.randomness import RandomStream
 from layerwise.training.contrastive import ContrastiveLearning, ContrastiveState
 from layerwise.training.loop import run
@@ -75,6 +76,9 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         Above 0, the mean pseudo-likelihood of all rows and the time are printed after each iteration.
     random_state : int, RandomState or None, default=None
         Decides first weights, order of the rows, chains, and the bits that :meth:`score_samples` flips.
+    strategy : {"ddp"}, optional
+        ``"ddp"``: the processes that torchrun started learn together, each on its part of every minibatch. All of them
+        call ``fit`` with the same rows and the same whole number as ``random_state``, and end with the same estimator.
 
     Attributes
     ----------
@@ -124,6 +128,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         n_iter: Whole = 10,
         verbose: Whole = 0,
         random_state: Seed = None,
+        strategy: Choice | None = None,
     ) -> None:
         self.n_components = n_components
         self.learning_rate = learning_rate
@@ -131,6 +136,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         self.n_iter = n_iter
         self.verbose = verbose
         self.random_state = random_state
+        self.strategy = strategy
 
     def fit(self, X: object, y: object = None) -> BernoulliRBM:
         """Learn the rows.
@@ -156,7 +162,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
             The parameters left the finite numbers.
         """
         trainer, n_iter = self._trainer(), whole_number("n_iter", self.n_iter, least=0)
-        verbose = verbosity("verbose", self.verbose)
+        verbose = loudness(self)
         values = self._rows(X, reset=True)
         random = stream_from(self.random_state)
         with self._enough_memory():
@@ -165,10 +171,11 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         if verbose or audience.callbacks:
             stage = audience.stage(type(self).__name__, n_iter)
             watch = ScoreWatch(state.rbm, values, random, verbose > 0, stage)
-        rows = OwnPrecision(values, trainer.chains, random.child("rows"))
+        ranks, size = trainer.ranks, trainer.chains
+        rows = OwnPrecision(values, size, random.child("rows"), rank=ranks.rank, world_size=ranks.size)
         with self._enough_memory():
-            outcome = run(trainer, state, rows, n_iter, observer=watch, after_epoch=_finite)
-        return self._keep(outcome.state)
+            outcome = run(trainer, state, rows, n_iter, observer=watch, after_epoch=_finite, ranks=ranks)
+        return self._keep(trainer, outcome.state)
 
     def partial_fit(self, X: object, y: object = None) -> BernoulliRBM:
         """Do one step of learning, with all rows of ``X`` as its minibatch.
@@ -193,13 +200,14 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
             with self._enough_memory():
                 state = trainer.init(self._first_machine(values, random), random)
         else:
-            machine = self._machine()
+            machine, trainer = self._machine(), replace(trainer, chains=len(self.h_samples_))
             state = trainer.init(machine, self._random)
-            state = replace(state, chains=as_tensor(self.h_samples_, machine.weights.dtype))
+            mine = slice(*trainer.ranks.part(trainer.chains))
+            state = replace(state, chains=as_tensor(self.h_samples_[mine], machine.weights.dtype))
         rows = as_tensor(values, state.rbm.weights.dtype)
         with self._enough_memory():
-            state, _ = trainer.step(state, Batch(rows, None, 0, len(rows)))
-        return self._keep(_finite(state, 0))
+            state, _ = trainer.step(state, trainer.ranks.of(Batch(rows, None, 0, len(rows))))
+        return self._keep(trainer, _finite(state, 0))
 
     def transform(self, X: object) -> npt.NDArray[Any]:
         """Probability of each hidden unit being on, ``P(h = 1 | v)``.
@@ -295,9 +303,10 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
 
     def _trainer(self) -> ContrastiveLearning:
         whole_number("n_components", self.n_components, least=1, remedy="give a number of hidden units such as 256")
-        batch_size = whole_number("batch_size", self.batch_size, least=1, remedy="give a size such as 10")
+        ranks = ranks_of(self)
+        batch_size = whole_number("batch_size", self.batch_size, least=ranks.size, remedy="give a size such as 10")
         rate = number("learning_rate", self.learning_rate, above=0.0, remedy="start with 0.1")
-        return ContrastiveLearning("pcd", chains=batch_size, learning_rate=rate, momentum=0.0)
+        return ContrastiveLearning("pcd", chains=batch_size, learning_rate=rate, momentum=0.0, ranks=ranks)
 
     def _enough_memory(self) -> AbstractContextManager[None]:
         sizes: dict[str, object] = {"n_components": self.n_components, "batch_size": self.batch_size}
@@ -323,14 +332,14 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
             machine.visible.bias.copy_(as_tensor(self.intercept_visible_, dtype))
         return machine
 
-    def _keep(self, state: ContrastiveState) -> BernoulliRBM:
+    def _keep(self, trainer: ContrastiveLearning, state: ContrastiveState) -> BernoulliRBM:
         """Arrays are all that is kept: they can be read, changed and pickled, whatever the machine is made of."""
         assert state.chains is not None
         machine = state.rbm
         self.components_ = machine.weights.detach().numpy().copy().T
         self.intercept_hidden_ = machine.hidden.bias.detach().numpy().copy()
         self.intercept_visible_ = machine.visible.bias.detach().numpy().copy()
-        self.h_samples_ = state.chains.numpy().copy()
+        self.h_samples_ = trainer.ranks.rows(state.chains, trainer.chains).numpy().copy()
         self._random = state.random
         return self
 

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,10 +17,10 @@ from layerwise.estimators.audience import Stage
 from layerwise.estimators.class_options import ClassOptions
 from layerwise.estimators.contrastive_fit import Lesson
 from layerwise.randomness import RandomStream
-from layerwise.training.averaging import twin_of
 from layerwise.training.classification_rbm import ClassificationLearning
 from layerwise.training.classification_state import ClassificationState
 from layerwise.training.early_stopping import EarlyStopping
+from layerwise.training.keeping import whole
 from layerwise.training.loop import Place, run
 from layerwise.training.single_machine import ClassInfo, filled, measure_class_machine
 from layerwise.training.vigilance import Vigilance
@@ -32,7 +33,7 @@ Labelled = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class ClassLearned:
-    """A trained machine on the CPU and all that goes on from it."""
+    """A trained machine on the CPU and all that goes on from it, chains of all ranks included."""
 
     machine: RBM
     state: ClassificationState
@@ -79,7 +80,8 @@ def learn_classes(
     held_out = None
     if options.early_stopping:
         lesson, held_out = divided_by_class(lesson, options.validation_fraction, random)
-    stream = lesson.batches(options.batch_size, random.child("rows"), device)
+    ranks = options.trainer.ranks
+    stream = lesson.batches(options.batch_size, random.child("rows"), device, ranks)
     trainer = options.scheduled(stream.n_batches)
     rows, labelled = _apart(lesson.some(random.child("measured"), device), lesson.classes)
     unseen = None if held_out is None else _apart(held_out.some(random.child("unseen"), device), lesson.classes)[1]
@@ -95,13 +97,13 @@ def learn_classes(
         return state if stopping is None else stopping.after_epoch(state, epoch)
 
     def learned(state: ClassificationState, epochs: int) -> ClassLearned:
-        if state.rbm.weights.device.type != "cpu":
-            state = trainer.from_tree(twin_of(state.rbm).cpu(), trainer.to_tree(state))
-        return ClassLearned(state.rbm, state, trainer, epochs, watch.curve, scores)
+        state, alone = whole(trainer, state)
+        return ClassLearned(state.rbm, state, alone, epochs, watch.curve, scores)
 
     state = trainer.init(machine, random)
     try:
-        outcome = run(trainer, state, stream, options.n_iter, observer=stopping or watch, after_epoch=after_epoch)
+        watching: dict[str, Any] = {"observer": stopping or watch, "after_epoch": after_epoch, "ranks": ranks}
+        outcome = run(trainer, state, stream, options.n_iter, **watching)
     except DivergenceError:
         good = vigilance.restore(machine)
         if good is not None:

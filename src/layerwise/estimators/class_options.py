@@ -9,7 +9,8 @@ import torch
 
 from layerwise.estimators.audience import Audience, audience_of
 from layerwise.estimators.conversion import training_device
-from layerwise.estimators.options import choice, flag, number, verbosity, whole_number
+from layerwise.estimators.options import choice, flag, number, whole_number
+from layerwise.estimators.strategy import loudness, ranks_of
 from layerwise.training.classification_rbm import ClassificationLearning
 
 __all__ = ["ClassOptions", "class_options"]
@@ -60,17 +61,21 @@ def class_options(estimator: Any) -> ClassOptions:
     ------
     OptionError
     """
+    ranks, method = ranks_of(estimator), choice("method", estimator.method, "pcd", "cd")
     trainer = ClassificationLearning(
         discriminative=number("discriminative", estimator.discriminative, least=0.0, remedy="start with 1"),
         generative=number("generative", estimator.generative, least=0.0, remedy="start with 0.01"),
         unlabelled=number("unlabelled", estimator.unlabelled, least=0.0, remedy="start with 0.01"),
-        method=cast(Any, choice("method", estimator.method, "pcd", "cd")),
+        method=cast(Any, method),
         gibbs_steps=whole_number("gibbs_steps", estimator.gibbs_steps, least=1, remedy="start with 1"),
-        chains=whole_number("n_chains", estimator.n_chains, least=1, remedy="start with 100"),
+        chains=whole_number(
+            "n_chains", estimator.n_chains, least=1 if method == "cd" else ranks.size, remedy="start with 100"
+        ),
         optimiser=cast(Any, choice("optimiser", estimator.optimiser, "adam", "sgd")),
         learning_rate=number("learning_rate", estimator.learning_rate, above=0.0, remedy="start with 0.03"),
         momentum=number("momentum", estimator.momentum, least=0.0, below=1.0, remedy="start with 0.9"),
         weight_decay=number("weight_decay", estimator.weight_decay, least=0.0, remedy="start with 0.0001"),
+        ranks=ranks,
     )
     return ClassOptions(
         trainer,
@@ -80,6 +85,6 @@ def class_options(estimator: Any) -> ClassOptions:
         number("validation_fraction", estimator.validation_fraction, above=0.0, below=1.0, remedy="start with 0.1"),
         whole_number("n_iter_no_change", estimator.n_iter_no_change, least=1, remedy="start with 5"),
         training_device(estimator.device),
-        verbosity("verbose", estimator.verbose),
+        loudness(estimator),
         audience_of(estimator),
     )

@@ -32,6 +32,7 @@ from layerwise.estimators.unit_rows import checked_weights
 from layerwise.randomness import RandomStream
 from layerwise.training.classification_rbm import ClassificationLearning
 from layerwise.training.classification_state import ClassificationState
+from layerwise.training.keeping import divided, whole
 from layerwise.training.label_units import beside
 from layerwise.training.memory import enough_memory
 from layerwise.training.pretraining import check_finite
@@ -97,6 +98,9 @@ class ClassRBM(ClassifierMixin, DensityEstimator):
         That share, and the iterations without progress after which training stops.
     device : str, default="auto"
         Where to train: ``"cpu"``, ``"cuda"``, or the GPU where there is one. The fitted machine is kept on the CPU.
+    strategy : {"ddp"}, optional
+        ``"ddp"``: the processes that torchrun started learn together, each on its part of every minibatch. All of them
+        call ``fit`` with the same rows and the same whole number as ``random_state``, and end with the same estimator.
     random_state : int, RandomState or None, default=None
         Decides first weights, order of the rows, held-out rows and every draw.
     verbose : int, default=0
@@ -177,6 +181,7 @@ class ClassRBM(ClassifierMixin, DensityEstimator):
         validation_fraction: Number = 0.1,
         n_iter_no_change: Whole = 5,
         device: Choice = "auto",
+        strategy: Choice | None = None,
         random_state: Seed = None,
         verbose: Whole = 0,
     ) -> None:
@@ -200,6 +205,7 @@ class ClassRBM(ClassifierMixin, DensityEstimator):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.device = device
+        self.strategy = strategy
         self.random_state = random_state
         self.verbose = verbose
 
@@ -270,7 +276,8 @@ class ClassRBM(ClassifierMixin, DensityEstimator):
                 state, self._seed = trainer.init(self._first_machine(random.child("weights")), random), random.seed
             else:
                 state = self._going_on(trainer)
-            state, _ = trainer.step(state, lesson.batch(state.random))
+            state, _ = trainer.step(state, trainer.ranks.of(lesson.batch(state.random)))
+            state, trainer = whole(trainer, state)
         check_finite(state.rbm, type(self).__name__)
         n_iter, curve = (1, []) if fresh else (self.n_iter_, self.learning_curve_)
         return self._keep(ClassLearned(state.rbm, state, trainer, n_iter, curve, None))
@@ -501,7 +508,7 @@ class ClassRBM(ClassifierMixin, DensityEstimator):
         state = self._state
         assert isinstance(state, ClassificationState)
         if all(getattr(self._trainer, name) == getattr(trainer, name) for name in _KEPT_FOR):
-            return state
+            return divided(trainer, state)
         return trainer.init(state.rbm, state.random)
 
     def _keep(self, learned: ClassLearned) -> ClassRBM:

@@ -24,13 +24,15 @@ from layerwise.estimators.contrastive_options import ContrastiveOptions, Stoppin
 from layerwise.estimators.conversion import parts
 from layerwise.estimators.unit_rows import UnitRows, moments
 from layerwise.randomness import RandomStream
-from layerwise.training.averaging import averaged, twin_of
+from layerwise.training.averaging import averaged
 from layerwise.training.contrastive import ContrastiveLearning, ContrastiveState
 from layerwise.training.early_stopping import EarlyStopping
 from layerwise.training.held_out import Measure, minus_free_energy_gap, pseudo_score
+from layerwise.training.keeping import whole
 from layerwise.training.label_units import JoinedLabels, beside
 from layerwise.training.loop import Place, run
 from layerwise.training.pretraining import LayerInfo, measure_layer
+from layerwise.training.ranks import ALONE, Ranks
 from layerwise.training.vigilance import Vigilance
 from layerwise.units import UnitKind
 
@@ -91,14 +93,18 @@ class Lesson:
         weights, labels = (None if of_rows is None else of_rows[some] for of_rows in (self.weights, self.labels))
         return replace(self, rows=self.rows.select(some.numpy()), weights=weights, labels=labels)
 
-    def batches(self, batch_size: int, random: RandomStream, device: torch.device) -> MinibatchStream:
-        """Minibatches of the rows, their labels beside them."""
-        batches: MinibatchStream = self.rows.stream(batch_size, random, device, self.weights, self.labels)
+    def batches(
+        self, batch_size: int, random: RandomStream, device: torch.device, ranks: Ranks = ALONE
+    ) -> MinibatchStream:
+        """Minibatches of the rows, their labels beside them; with several ranks this one's part of each."""
+        batches: MinibatchStream = self.rows.stream(batch_size, random, device, self.weights, self.labels, ranks)
         return DrawnBits(batches, random.child("bits")) if self.drawn else batches
 
-    def stream(self, batch_size: int, random: RandomStream, device: torch.device) -> MinibatchStream:
+    def stream(
+        self, batch_size: int, random: RandomStream, device: torch.device, ranks: Ranks = ALONE
+    ) -> MinibatchStream:
         """Minibatches of the machine's units, label units among them."""
-        batches = self.batches(batch_size, random, device)
+        batches = self.batches(batch_size, random, device, ranks)
         if self.upwards is not None:
             batches = batches.map(self.upwards)
         return batches if self.labels is None else JoinedLabels(batches, self.classes)
@@ -136,7 +142,7 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Learned:
-    """A trained machine on the CPU and all that goes on from it."""
+    """A trained machine on the CPU and all that goes on from it, chains of all ranks included."""
 
     machine: RBM
     state: ContrastiveState
@@ -187,7 +193,8 @@ def learn(
     device = options.device
     machine = machine.to(device)
     lesson, held_out = _divided(lesson, options, random)
-    stream = lesson.stream(options.batch_size, random.child("rows"), device)
+    ranks = options.trainer.ranks
+    stream = lesson.stream(options.batch_size, random.child("rows"), device, ranks)
     trainer = options.scheduled(stream.n_batches)
     sample = lesson.some(random.child("measured"), device)
     unseen = None if held_out is None else _complete(held_out.some(random.child("unseen"), device))
@@ -206,7 +213,8 @@ def learn(
 
     state = trainer.init(machine, random)
     try:
-        outcome = run(trainer, state, stream, options.n_iter, observer=stopping or watch, after_epoch=after_epoch)
+        watching: dict[str, Any] = {"observer": stopping or watch, "after_epoch": after_epoch, "ranks": ranks}
+        outcome = run(trainer, state, stream, options.n_iter, **watching)
     except DivergenceError:
         good = vigilance.restore(machine)
         if good is not None:
@@ -219,8 +227,7 @@ def learn(
 
 
 def _learned(trainer: ContrastiveLearning, state: ContrastiveState, epochs: int, curve: list[LayerInfo]) -> Learned:
-    if state.rbm.weights.device.type != "cpu":
-        state = trainer.from_tree(twin_of(state.rbm).cpu(), trainer.to_tree(state))
+    state, trainer = whole(trainer, state)
     return Learned(averaged(state) if state.average else state.rbm, state, trainer, epochs, curve)
 
 

@@ -9,7 +9,8 @@ import torch
 
 from layerwise.estimators.audience import Audience, audience_of
 from layerwise.estimators.conversion import training_device
-from layerwise.estimators.options import choice, flag, number, verbosity, whole_number
+from layerwise.estimators.options import choice, flag, number, whole_number
+from layerwise.estimators.strategy import loudness, ranks_of
 from layerwise.training.contrastive import ContrastiveLearning
 from layerwise.training.schedules import Cosine, Linear
 
@@ -76,12 +77,14 @@ class ContrastiveOptions:
         return self.trainer if falling is None else replace(self.trainer, schedule=falling(steps))
 
 
-def contrastive_options(estimator: Any) -> ContrastiveOptions:
+def contrastive_options(estimator: Any, learner: object = None) -> ContrastiveOptions:
     """Check the parameters that an estimator was made with.
 
     Parameters
     ----------
     estimator : RBM or its like
+    learner : estimator, optional
+        Whose fit it is, where that is another.
 
     Raises
     ------
@@ -90,10 +93,12 @@ def contrastive_options(estimator: Any) -> ContrastiveOptions:
     batch_size = whole_number("batch_size", estimator.batch_size, least=1, remedy="start with 20")
     chains, target, rate = estimator.n_chains, estimator.sparsity_target, estimator.learning_rate
     auto = isinstance(rate, str) and rate == "auto"
+    learner = estimator if learner is None else learner
+    ranks = ranks_of(learner)
     trainer = ContrastiveLearning(
-        cast(Any, choice("method", estimator.method, "pcd", "cd", "pt")),
+        cast(Any, method := choice("method", estimator.method, "pcd", "cd", "pt")),
         steps=whole_number("gibbs_steps", estimator.gibbs_steps, least=1, remedy="start with 1"),
-        chains=whole_number("n_chains", chains, least=1, remedy="start with 100"),
+        chains=whole_number("n_chains", chains, least=1 if method == "cd" else ranks.size, remedy="start with 100"),
         learning_rate=FASTEST if auto else number("learning_rate", rate, above=0.0, remedy="leave it at 'auto'"),
         momentum=number("momentum", estimator.momentum, least=0.0, below=1.0, remedy="start with 0.5"),
         weight_decay=number("weight_decay", estimator.weight_decay, least=0.0, remedy="start with 0.0001"),
@@ -107,6 +112,7 @@ def contrastive_options(estimator: Any) -> ContrastiveOptions:
         sparsity_cost=number("sparsity_cost", estimator.sparsity_cost, least=0.0, remedy="start with 0.1"),
         sparsity_penalty="kl" if estimator.hidden == "bernoulli" else "quadratic",
         averaging=number("averaging", estimator.averaging, least=0.0, below=1.0, remedy="start with 0.999"),
+        ranks=ranks,
     )
     return ContrastiveOptions(
         trainer,
@@ -119,8 +125,8 @@ def contrastive_options(estimator: Any) -> ContrastiveOptions:
         whole_number("n_iter_no_change", estimator.n_iter_no_change, least=1, remedy="start with 5"),
         number("max_gap", estimator.max_gap, above=0.0, remedy="start with 5 nats"),
         training_device(estimator.device),
-        verbosity("verbose", estimator.verbose),
-        audience_of(estimator),
+        loudness(learner),
+        audience_of(learner),
     )
 
 

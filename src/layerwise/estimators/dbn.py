@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from sklearn.utils import Tags
 
 from layerwise.energy import BeliefNet
 from layerwise.energy.directed_stack import DirectedStack
 from layerwise.errors import OptionError
-from layerwise.estimators.audience import audience_of
 from layerwise.estimators.coding import fit_coding
 from layerwise.estimators.contrastive_fit import Lesson
 from layerwise.estimators.contrastive_options import ContrastiveOptions, contrastive_options
@@ -105,6 +102,9 @@ class DBN(DeepDensityEstimator):
         Of its first step; it falls linearly to zero.
     device : str, default="auto"
         Where to train: ``"cpu"``, ``"cuda"``, or the GPU where there is one. The fitted network is kept on the CPU.
+    strategy : {"ddp"}, optional
+        ``"ddp"``: the processes that torchrun started learn together, each on its part of every minibatch. All of them
+        call ``fit`` with the same rows and the same whole number as ``random_state``, and end with the same estimator.
     random_state : int, RandomState or None, default=None
         Decides first weights, order of the rows and every draw.
     verbose : int, default=0
@@ -177,6 +177,7 @@ class DBN(DeepDensityEstimator):
         up_down_epochs: Whole = 0,
         up_down_learning_rate: Number = 0.01,
         device: Choice = "auto",
+        strategy: Choice | None = None,
         random_state: Seed = None,
         verbose: Whole = 0,
     ) -> None:
@@ -197,6 +198,7 @@ class DBN(DeepDensityEstimator):
         self.up_down_epochs = up_down_epochs
         self.up_down_learning_rate = up_down_learning_rate
         self.device = device
+        self.strategy = strategy
         self.random_state = random_state
         self.verbose = verbose
 
@@ -264,8 +266,7 @@ class DBN(DeepDensityEstimator):
 
     def _options(self) -> ContrastiveOptions:
         epochs = whole_number("epochs", self.epochs, least=0, remedy="start with 30")
-        options = contrastive_options(RBM(n_iter=epochs, **{name: getattr(self, name) for name in _AS_AN_RBM}))
-        return replace(options, audience=audience_of(self))
+        return contrastive_options(RBM(n_iter=epochs, **{name: getattr(self, name) for name in _AS_AN_RBM}), self)
 
     def _keep(self, layers: list[Layer]) -> BeliefNet:
         net = BeliefNet(layer.machine for layer in layers)

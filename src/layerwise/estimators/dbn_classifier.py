@@ -67,6 +67,9 @@ class DBNClassifier(ClassifierMixin, FineTunedDBN):
         This share of each row's label is spread over all classes in fine-tuning.
     device : str, default="auto"
         Where to train: ``"cpu"``, ``"cuda"``, or the GPU where there is one. The fitted model is kept on the CPU.
+    strategy : {"ddp"}, optional
+        ``"ddp"``: the processes that torchrun started learn together, each on its part of every minibatch. All of them
+        call ``fit`` with the same rows and the same whole number as ``random_state``, and end with the same estimator.
     random_state : int, RandomState or None, default=None
         Decides weights, order of the rows and every draw.
     verbose : int, default=0
@@ -139,6 +142,7 @@ class DBNClassifier(ClassifierMixin, FineTunedDBN):
         input_dropout: Number = 0.0,
         label_smoothing: Number = 0.0,
         device: Choice = "auto",
+        strategy: Choice | None = None,
         random_state: Seed = None,
         verbose: Whole = 0,
     ) -> None:
@@ -158,6 +162,7 @@ class DBNClassifier(ClassifierMixin, FineTunedDBN):
             dropout=dropout,
             input_dropout=input_dropout,
             device=device,
+            strategy=strategy,
             random_state=random_state,
             verbose=verbose,
         )

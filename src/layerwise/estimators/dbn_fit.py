@@ -155,17 +155,19 @@ def learn_together(
     """
     untied = WakeSleepNet.untied(net).to(options.device)
     rows = lesson.rows
-    stream = rows.stream(options.batch_size, random.child("rows"), options.device, lesson.weights, lesson.labels)
+    ranks, told = options.trainer.ranks, (lesson.weights, lesson.labels)
+    stream = rows.stream(options.batch_size, random.child("rows"), options.device, *told, ranks)
     trainer = UpDown(
         max(1, epochs * stream.n_batches),
         learning_rate=learning_rate,
         momentum=options.trainer.momentum,
         weight_decay=options.trainer.weight_decay,
+        ranks=ranks,
     )
     sample = Lesson(rows).some(random.child("measured"), options.device)
     stage = options.audience.stage(name, epochs)
     watch = _Watch(untied, sample, name, options.verbose > 0, stage)
-    run(trainer, trainer.init(untied, random), stream, epochs, observer=watch)
+    run(trainer, trainer.init(untied, random), stream, epochs, observer=watch, ranks=ranks)
     return untied.cpu(), watch.curve
 
 

@@ -59,6 +59,9 @@ class DBNRegressor(RegressorMixin, FineTunedDBN):
         Share of the columns, likewise.
     device : str, default="auto"
         Where to train: ``"cpu"``, ``"cuda"``, or the GPU where there is one. The fitted model is kept on the CPU.
+    strategy : {"ddp"}, optional
+        ``"ddp"``: the processes that torchrun started learn together, each on its part of every minibatch. All of them
+        call ``fit`` with the same rows and the same whole number as ``random_state``, and end with the same estimator.
     random_state : int, RandomState or None, default=None
         Decides weights, order of the rows and every draw.
     verbose : int, default=0

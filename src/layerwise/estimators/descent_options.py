@@ -9,7 +9,8 @@ import torch
 
 from layerwise.estimators.audience import Audience, audience_of
 from layerwise.estimators.conversion import training_device
-from layerwise.estimators.options import choice, flag, number, verbosity, whole_number
+from layerwise.estimators.options import choice, flag, number, whole_number
+from layerwise.estimators.strategy import loudness, ranks_of
 from layerwise.networks import CrossEntropy
 from layerwise.training.gradient_descent import GradientDescent
 from layerwise.training.schedules import Cosine, Linear
@@ -82,6 +83,7 @@ def descent_options(estimator: Any) -> DescentOptions:
         max_norm=_above_zero("max_norm", estimator.max_norm),
         clip_norm=_above_zero("clip_norm", estimator.clip_norm),
         averaging=number("averaging", estimator.averaging, least=0.0, below=1.0, remedy="start with 0.999"),
+        ranks=ranks_of(estimator),
     )
     return DescentOptions(
         trainer,
@@ -91,7 +93,7 @@ def descent_options(estimator: Any) -> DescentOptions:
         fraction if stops else 0.0,
         whole_number("n_iter_no_change", estimator.n_iter_no_change, least=1, remedy="start with 5"),
         training_device(estimator.device),
-        verbosity("verbose", estimator.verbose),
+        loudness(estimator),
         audience_of(estimator),
         flag("watch_gradients", estimator.watch_gradients),
     )

@@ -1,4 +1,4 @@
-"""What every estimator shares beside scikit-learn's contract: saved, handed to torch, asked about tensors, watched."""
+"""What every estimator has beside scikit-learn's contract: saved, handed to torch, asked about tensors, watched."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from layerwise.estimators import saving
+from layerwise.estimators.strategy import Shared
 from layerwise.estimators.tensors import TensorsInAndOut
 from layerwise.estimators.watched import Watched
 from layerwise.training.onnx_export import to_onnx
@@ -16,8 +17,8 @@ from layerwise.training.onnx_export import to_onnx
 __all__ = ["Estimator"]
 
 
-class Estimator(TensorsInAndOut, Watched):
-    """One that can be saved and handed to torch, asked about tensors, and looked at while it learns."""
+class Estimator(TensorsInAndOut, Shared, Watched):
+    """One that can be saved and handed to torch, asked about tensors, shared, and looked at while it learns."""
 
     @abstractmethod
     def to_torch(self) -> nn.Sequential:

@@ -41,9 +41,9 @@ from layerwise.estimators.options import (
     choice,
     layer_sizes,
     number,
-    verbosity,
     whole_number,
 )
+from layerwise.estimators.strategy import loudness, ranks_of
 from layerwise.randomness import RandomStream
 from layerwise.training.course import Course
 from layerwise.training.memory import enough_memory
@@ -90,6 +90,7 @@ class FineTunedDBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         dropout: Number = 0.2,
         input_dropout: Number = 0.0,
         device: Choice = "auto",
+        strategy: Choice | None = None,
         random_state: Seed = None,
         verbose: Whole = 0,
     ) -> None:
@@ -108,6 +109,7 @@ class FineTunedDBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         self.dropout = dropout
         self.input_dropout = input_dropout
         self.device = device
+        self.strategy = strategy
         self.random_state = random_state
         self.verbose = verbose
 
@@ -119,13 +121,13 @@ class FineTunedDBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
     ) -> LayersLesson:
         """A course of layers, and where rows have labels of fine-tuning; rows that count nothing are left out."""
         device = training_device(self.device)
-        verbose = verbosity("verbose", self.verbose) > 0
+        verbose = loudness(self) > 0
         if weights is not None and not weights.all():
             rows, weights = rows.select(weights > 0), weights[weights > 0]
         if self.visible == "auto":
             plan = replace(plan, visible=suitable_units(rows))
         preparation = Preparation.fit(rows, plan.visible)
-        lessons = lessons_from(rows, preparation, plan.batch_size, random, device, weights)
+        lessons = lessons_from(rows, preparation, plan.batch_size, random, device, weights, ranks_of(self))
         course = Course(plan, lessons, random.child("course"))
         curves = LearningCurves(type(self).__name__, verbose, audience_of(self), course)
         return LayersLesson(course, plan, preparation, curves, random, device)

@@ -72,6 +72,7 @@ class GaussianRBM(RBM):
         n_iter_no_change: Whole = 5,
         max_gap: Number = 5.0,
         device: Choice = "auto",
+        strategy: Choice | None = None,
         random_state: Seed = None,
         verbose: Whole = 0,
     ) -> None:
@@ -101,6 +102,7 @@ class GaussianRBM(RBM):
             n_iter_no_change=n_iter_no_change,
             max_gap=max_gap,
             device=device,
+            strategy=strategy,
             random_state=random_state,
             verbose=verbose,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from layerwise.data.preparation import Preparation
 from layerwise.data.rows import Rows
 from layerwise.randomness import RandomStream
 from layerwise.training.lessons import Lessons
+from layerwise.training.ranks import ALONE, Ranks
 
 __all__ = ["lessons_from", "measured"]
 
@@ -28,6 +30,7 @@ def lessons_from(
     random: RandomStream,
     device: torch.device,
     weights: npt.NDArray[np.float64] | None = None,
+    ranks: Ranks = ALONE,
 ) -> Lessons:
     """All rows for the layers, the labelled ones for the classifier, some of both for measurements.
 
@@ -42,11 +45,14 @@ def lessons_from(
     device : torch.device
     weights : ndarray of shape (rows,), optional
         What each row counts.
+    ranks : Ranks
+        Who learns together; the minibatches are this one's part of each.
     """
+    place: dict[str, Any] = {"device": device, "rank": ranks.rank, "world_size": ranks.size}
 
     def batches(of: Rows, counts: npt.NDArray[np.float64] | None, name: str) -> Minibatches:
         told = None if counts is None else torch.from_numpy(counts)
-        return Minibatches(of, preparation, batch_size, random.child(name), device=device, weights=told)
+        return Minibatches(of, preparation, batch_size, random.child(name), weights=told, **place)
 
     sample = rows.select(measured(len(rows), random.child("measured rows")))
     lessons = Lessons(
@@ -54,6 +60,7 @@ def lessons_from(
         labelled=None,
         classes=len(rows.classes),
         sample=preparation.prepare(sample.values).to(device),
+        ranks=ranks,
     )
     if rows.labels is None:
         return lessons

@@ -20,6 +20,7 @@ from layerwise.estimators.audience import Stage, audience_of
 from layerwise.estimators.conversion import as_tensor, parts
 from layerwise.estimators.mlp_options import descent_from
 from layerwise.estimators.mlp_rows import Lesson
+from layerwise.estimators.strategy import ranks_of
 from layerwise.networks import scores
 from layerwise.randomness import RandomStream
 from layerwise.training.gradient_descent import DescentState
@@ -86,7 +87,8 @@ def by_minibatches(
     """
     dtype = next(network.parameters()).dtype
     size = lesson.batch_size(estimator.batch_size)
-    stream = lesson.stream(size, random.child("batches"), dtype, estimator.shuffle, device)
+    ranks = ranks_of(estimator)
+    stream = lesson.stream(size, random.child("batches"), dtype, estimator.shuffle, device, ranks)
     trainer = descent_from(estimator, lesson.loss, lesson.aim, pace, stream.n_batches)
     state = trainer.init(network.to(device), random.child("dropout"))
     if going is not None:
@@ -97,12 +99,13 @@ def by_minibatches(
     done = len(pace.losses)
     watch = _Watch(pace, audience_of(estimator).stage(type(estimator).__name__, epochs), network)
     try:
-        run(trainer, state, stream, done + epochs, start=Place(done), observer=watch, after_epoch=pace.after_epoch)
+        watching: dict[str, Any] = {"observer": watch, "after_epoch": pace.after_epoch, "ranks": ranks}
+        run(trainer, state, stream, done + epochs, start=Place(done), **watching)
     except DivergenceError:
         _put(network.cpu(), pace.kept)
         raise
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
+        warnings.warn("Training interrupted by user.", UserWarning, stacklevel=8)  # of the caller
     last = _moved(pace.last or state, torch.device("cpu"))
     used = finished(last)
     if pace.judge is not None:
@@ -188,7 +191,7 @@ def warn_unfinished(estimator: Any, found: Minimum | None) -> None:
             f"lbfgs failed to converge after {found.iterations} iteration(s): {found.message}\n"
             "Increase max_iter or max_fun, or scale the columns."
         )
-    warnings.warn(said, ConvergenceWarning, stacklevel=5)
+    warnings.warn(said, ConvergenceWarning, stacklevel=7)  # of the caller
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ import numpy as np
 
 from layerwise.errors import OptionError
 from layerwise.estimators.options import choice, flag, number, verbosity, whole_number
+from layerwise.estimators.strategy import loudness, ranks_of
 from layerwise.networks.loss import Loss
 from layerwise.training.descent_optimisers import PaperAdam, RatedMomentum
 from layerwise.training.gradient_descent import Aim, GradientDescent
@@ -76,7 +77,7 @@ def check_options(estimator: Any) -> None:
         rule = "only units with an activation are dropped, and activation='identity' leaves none"
         raise OptionError("dropout", estimator.dropout, rule, "drop inputs: input_dropout")
     if estimator.solver == "lbfgs":
-        for name in ("dropout", "input_dropout", "averaging", "max_norm", "watch_gradients"):
+        for name in ("dropout", "input_dropout", "averaging", "max_norm", "watch_gradients", "strategy"):
             if getattr(estimator, name):
                 rule = "needs minibatches, and solver='lbfgs' has none"
                 raise OptionError(name, getattr(estimator, name), rule, "take solver='adam'")
@@ -116,6 +117,7 @@ def descent_from(estimator: Any, loss: Loss, aim: Aim, pace: Pace, n_batches: in
         max_norm=estimator.max_norm,
         averaging=float(estimator.averaging),
         watch_every=n_batches if estimator.watch_gradients else 0,
+        ranks=ranks_of(estimator),
     )
 
 
@@ -133,5 +135,5 @@ def pace_from(estimator: Any, before: Pace | None) -> Pace:
     pace.schedule = estimator.learning_rate if estimator.solver == "sgd" else "constant"
     pace.power_t, pace.tol = float(estimator.power_t), float(estimator.tol)
     pace.patience = estimator.n_iter_no_change
-    pace.tell = print if estimator.verbose else None
+    pace.tell = print if loudness(estimator) else None
     return pace

@@ -97,6 +97,9 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         Whether ``gradient_flow_`` is kept; what is learned is the same.
     device : str, default="auto"
         Where to train: ``"cpu"``, ``"cuda"``, or the GPU where there is one. The fitted network is kept on the CPU.
+    strategy : {"ddp"}, optional
+        ``"ddp"``: the processes that torchrun started learn together, each on its part of every minibatch. All of them
+        call ``fit`` with the same rows and the same whole number as ``random_state``, and end with the same estimator.
 
     Attributes
     ----------
@@ -191,6 +194,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         network: Any = None,
         watch_gradients: Flag = False,
         device: Choice = "auto",
+        strategy: Choice | None = None,
     ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -223,6 +227,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         self.network = network
         self.watch_gradients = watch_gradients
         self.device = device
+        self.strategy = strategy
 
     def fit(self, X: object, y: object, sample_weight: object = None) -> MLPRegressor:
         """Learn until nothing gets better.

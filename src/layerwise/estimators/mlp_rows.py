@@ -21,6 +21,7 @@ from layerwise.estimators.conversion import OwnPrecision, stored_rows
 from layerwise.networks.loss import Loss
 from layerwise.randomness import RandomStream
 from layerwise.training.gradient_descent import Aim
+from layerwise.training.ranks import ALONE, Ranks
 
 __all__ = ["Lesson", "hold_out", "read_rows", "read_rows_and_targets"]
 
@@ -65,13 +66,19 @@ class Lesson:
             return min(LARGEST_BATCH, len(self))
         if cast(int, asked) > len(self):
             said = "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
-            warnings.warn(said, UserWarning, stacklevel=7)
+            warnings.warn(said, UserWarning, stacklevel=9)  # of the caller
         return min(int(cast(int, asked)), len(self))
 
     def stream(
-        self, batch_size: int, random: RandomStream, dtype: torch.dtype, shuffle: bool, device: torch.device
+        self,
+        batch_size: int,
+        random: RandomStream,
+        dtype: torch.dtype,
+        shuffle: bool,
+        device: torch.device,
+        ranks: Ranks = ALONE,
     ) -> OwnPrecision:
-        """Minibatches, in a new order every epoch if they are shuffled."""
+        """Minibatches, in a new order every epoch if they are shuffled; with several ranks this one's part of each."""
         return OwnPrecision(
             self.values,
             batch_size,
@@ -82,6 +89,8 @@ class Lesson:
             device=device,
             weights=None if self.weights is None else torch.from_numpy(self.weights),
             targets=self.targets.to(dtype) if self.aim == "targets" else None,
+            rank=ranks.rank,
+            world_size=ranks.size,
         )
 
 

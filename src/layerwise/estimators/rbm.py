@@ -16,6 +16,7 @@ from layerwise.estimators.unit_rows import checked_weights
 from layerwise.randomness import RandomStream
 from layerwise.training.averaging import averaged
 from layerwise.training.contrastive import ContrastiveLearning, ContrastiveState
+from layerwise.training.keeping import divided, whole
 from layerwise.training.memory import enough_memory
 from layerwise.training.pretraining import check_finite
 from layerwise.units import kind_named
@@ -89,6 +90,9 @@ class RBM(DensityEstimator):
         Share of the rows held out, iterations without progress after which training stops, and nats.
     device : str, default="auto"
         Where to train: ``"cpu"``, ``"cuda"``, or the GPU where there is one. The fitted machine is kept on the CPU.
+    strategy : {"ddp"}, optional
+        ``"ddp"``: the processes that torchrun started learn together, each on its part of every minibatch. All of them
+        call ``fit`` with the same rows and the same whole number as ``random_state``, and end with the same estimator.
     random_state : int, RandomState or None, default=None
         Decides first weights, order of the rows, held-out rows and every draw.
     verbose : int, default=0
@@ -177,6 +181,7 @@ class RBM(DensityEstimator):
         n_iter_no_change: Whole = 5,
         max_gap: Number = 5.0,
         device: Choice = "auto",
+        strategy: Choice | None = None,
         random_state: Seed = None,
         verbose: Whole = 0,
     ) -> None:
@@ -207,6 +212,7 @@ class RBM(DensityEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.max_gap = max_gap
         self.device = device
+        self.strategy = strategy
         self.random_state = random_state
         self.verbose = verbose
 
@@ -277,7 +283,8 @@ class RBM(DensityEstimator):
                 state, self._seed = trainer.init(self._first_machine(random.child("weights")), random), random.seed
             else:
                 state = self._going_on(trainer)
-            state, _ = trainer.step(state, lesson.batch(state.random))
+            state, _ = trainer.step(state, trainer.ranks.of(lesson.batch(state.random)))
+            state, trainer = whole(trainer, state)
         check_finite(state.rbm, type(self).__name__)
         n_iter, curve = (1, []) if fresh else (self.n_iter_, self.learning_curve_)
         return self._keep(Learned(averaged(state) if state.average else state.rbm, state, trainer, n_iter, curve))
@@ -313,7 +320,7 @@ class RBM(DensityEstimator):
         state = self._state
         assert isinstance(state, ContrastiveState)
         if all(getattr(self._trainer, name) == getattr(trainer, name) for name in _KEPT_FOR):
-            return state
+            return divided(trainer, state)
         return trainer.init(state.rbm, state.random)
 
     def _keep(self, learned: Learned) -> RBM:

@@ -56,19 +56,22 @@ def fine_tune(
     plan, device = layers.plan, layers.device
     scale = TargetScale.of(targets, weights)
     standard = scale.standard(targets)
+    ranks = layers.course.lessons.ranks
     stream = Minibatches(
         rows,
         layers.preparation,
         plan.batch_size,
         layers.random.child("rows with a target"),
         device=device,
+        rank=ranks.rank,
+        world_size=ranks.size,
         weights=None if weights is None else torch.from_numpy(weights),
         targets=standard,
     )
     few = measured(len(rows), layers.random.child("measured targets"))
     sample, told = layers.preparation.prepare(rows.values[few]).to(device), standard[few].to(device)
     trainer = plan.fine_tuning(plan.fine_tune_epochs * stream.n_batches)
-    trainer = replace(trainer, loss=Squared(), aim="targets", watch_every=stream.n_batches)
+    trainer = replace(trainer, loss=Squared(), aim="targets", watch_every=stream.n_batches, ranks=ranks)
     network = unroll_regressor(layers.course.net, torch.zeros(targets.shape[1], device=device))
 
     stage = layers.curves.audience.stage("fine-tuning", plan.fine_tune_epochs)

@@ -151,7 +151,8 @@ def learn_under_classes(
     DivergenceError
     """
     device, labelled = options.device, _labelled(lesson)
-    stream = labelled.rows.stream(options.batch_size, random.child("rows"), device, labelled.weights, labelled.labels)
+    told = labelled.weights, labelled.labels, options.trainer.ranks
+    stream = labelled.rows.stream(options.batch_size, random.child("rows"), device, *told)
     sample = _some(labelled, random.child("measured"), device)
     held_out = None if unseen is None else _some(_labelled(unseen), random.child("unseen"), device)
     return learn_network(

@@ -88,6 +88,9 @@ class StackedAutoencoder(ReconstructingEstimator):
         Whether the learning curve also tells how learning reached each layer; what is learned is the same.
     device : str, default="auto"
         Where to train: ``"cpu"``, ``"cuda"``, or the GPU where there is one. The fitted network is kept on the CPU.
+    strategy : {"ddp"}, optional
+        ``"ddp"``: the processes that torchrun started learn together, each on its part of every minibatch. All of them
+        call ``fit`` with the same rows and the same whole number as ``random_state``, and end with the same estimator.
     random_state : int, RandomState or None, default=None
         Decides first weights, order of the rows, held-out rows and every draw.
     verbose : int, default=0
@@ -169,6 +172,7 @@ class StackedAutoencoder(ReconstructingEstimator):
         n_iter_no_change: Whole = 5,
         watch_gradients: Flag = False,
         device: Choice = "auto",
+        strategy: Choice | None = None,
         random_state: Seed = None,
         verbose: Whole = 0,
     ) -> None:
@@ -202,6 +206,7 @@ class StackedAutoencoder(ReconstructingEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.watch_gradients = watch_gradients
         self.device = device
+        self.strategy = strategy
         self.random_state = random_state
         self.verbose = verbose
 

@@ -21,6 +21,7 @@ from layerwise.energy.clamping import impute
 from layerwise.errors import DataError
 from layerwise.estimators.conversion import parts
 from layerwise.randomness import RandomStream
+from layerwise.training.ranks import ALONE, Ranks
 
 __all__ = ["UnitRows", "checked_weights", "filled", "filled_by", "moments", "widened"]
 
@@ -88,10 +89,12 @@ class UnitRows:
         device: torch.device,
         weights: Tensor | None,
         labels: Tensor | None = None,
+        ranks: Ranks = ALONE,
     ) -> Minibatches:
-        """Minibatches of these rows, in a new order every epoch."""
+        """Minibatches of these rows, in a new order every epoch; with several ranks this one's part of each."""
         rows = Rows(self.values, None if labels is None else labels.numpy())
-        return Minibatches(rows, self.preparation, batch_size, random, device=device, weights=weights)
+        place: dict[str, Any] = {"device": device, "rank": ranks.rank, "world_size": ranks.size}
+        return Minibatches(rows, self.preparation, batch_size, random, weights=weights, **place)
 
 
 def moments(parts: Iterable[tuple[slice, Tensor]], weights: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from layerwise.callbacks import Callback
 from layerwise.errors import LayerwiseError, OptionError
 from layerwise.estimators.audience import Audience
+from layerwise.estimators.strategy import ranks_of
 
 __all__ = ["Watched"]
 
@@ -70,7 +71,7 @@ def _told(fit: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(fit)
     def told(self: Watched, *args: Any, **named: Any) -> Any:
-        callbacks: tuple[Callback, ...] = vars(self).get("_callbacks", ())
+        callbacks: tuple[Callback, ...] = vars(self).get("_callbacks", ()) if ranks_of(self).first else ()
         if not callbacks or "_audience" in vars(self):
             return fit(self, *args, **named)
         name, problem, started = type(self).__name__, None, list[Callback]()

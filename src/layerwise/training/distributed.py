@@ -11,11 +11,16 @@ References
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache
+from itertools import count
 
 import torch
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous  # pyright: ignore[reportUnknownVariableType]
 
 from layerwise.errors import RankError
 from layerwise.training.ranks import ALONE, Ranks
@@ -25,6 +30,8 @@ __all__ = ["joined", "started_as"]
 _TOLD = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 SILENCE = timedelta(minutes=30)
 """A rank that is killed is missed at once; one that falls silent, as when a cable is cut, after so long."""
+_MEETINGS = count()
+"""How often this process has met the others: all of them meet equally often."""
 
 
 def started_as(environment: Mapping[str, str] = os.environ) -> Ranks:
@@ -47,12 +54,12 @@ def joined() -> Generator[Ranks]:
     """Join the other processes for the length of a block; alone where a launcher started no others.
 
     Numbers on the CPU are summed by Gloo, those on GPUs by NCCL. Where there are GPUs, ``cuda`` is the one with the
-    number ``LOCAL_RANK``.
+    number ``LOCAL_RANK``. A default process group that is there already is used, and left as it is.
 
     Raises
     ------
     RankError
-        The others cannot be reached.
+        The others cannot be reached, or the process group that is there does not sum numbers on the CPU.
 
     Examples
     --------
@@ -60,6 +67,9 @@ def joined() -> Generator[Ranks]:
     ...     ranks.size
     1
     """
+    if torch.distributed.is_initialized():
+        yield _those_of_the_group()
+        return
     ranks = started_as()
     if ranks.size == 1:
         yield ranks
@@ -68,8 +78,17 @@ def joined() -> Generator[Ranks]:
     on_gpu = torch.cuda.is_available() and local < torch.cuda.device_count()
     if on_gpu:
         torch.cuda.set_device(local)
+    hook = sys.excepthook
     try:
-        torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=SILENCE)
+        # What was said at an earlier meeting stays in the store, and must not be taken for what is said at this one.
+        store = PrefixStore(f"meeting {next(_MEETINGS)}", _store(os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"]))
+        torch.distributed.init_process_group(
+            "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
+            timeout=SILENCE,
+            store=store,
+            rank=ranks.rank,
+            world_size=ranks.size,
+        )
     except (RuntimeError, ValueError) as problem:
         where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         raise RankError(f"rank {ranks.rank} cannot meet the others at {where} ({problem})") from problem
@@ -77,3 +96,19 @@ def joined() -> Generator[Ranks]:
         yield ranks
     finally:
         torch.distributed.destroy_process_group()
+        sys.excepthook = hook  # torch wraps it at each meeting, and every line of a traceback would say so
+
+
+@cache
+def _store(address: str, port: str) -> Store:
+    """Where the processes say how they can be reached; kept while this one runs, so that they can meet again."""
+    store, _, _ = next(iter(rendezvous("env://", timeout=SILENCE)))
+    return store
+
+
+def _those_of_the_group() -> Ranks:
+    sums = torch.distributed.get_backend_config()
+    if "cpu:" not in sums:
+        rule = "the process group that is there does not sum numbers on the CPU"
+        raise RankError(f"{rule} (it is {sums}); make it with init_process_group('cpu:gloo,cuda:nccl')")
+    return Ranks(torch.distributed.get_rank(), torch.distributed.get_world_size())

@@ -26,9 +26,9 @@ from torch.optim import Optimizer
 from layerwise.data.batches import Batch
 from layerwise.errors import DataError, DivergenceError, OptionError
 from layerwise.kernels.cores import cores_for
-from layerwise.networks.backprop import backpropagate
+from layerwise.networks.backprop import Sweep, backpropagate
 from layerwise.networks.dense_sweep import DenseSweep
-from layerwise.networks.flow import GradientFlowInfo, gradient_flow
+from layerwise.networks.flow import gradient_flow
 from layerwise.networks.layers import scores
 from layerwise.networks.loss import Loss, Targets
 from layerwise.networks.losses import CrossEntropy
@@ -36,6 +36,7 @@ from layerwise.randomness import RandomStream
 from layerwise.shapes import Scalar
 from layerwise.training import movement
 from layerwise.training.averaging import average_in
+from layerwise.training.descent_state import DescentInfo, DescentState
 from layerwise.training.divergence import trouble
 from layerwise.training.dropout import Dropout, scores_in_part
 from layerwise.training.penalties import limit_norms
@@ -51,34 +52,6 @@ Corruption = Callable[[Tensor, RandomStream, int], Tensor]
 """From rows, a stream and the global number of the first row to what the network is shown of them."""
 Penalty = Callable[[nn.Sequential, Tensor], Scalar]
 """From a network and the rows that it is shown to what is added to their loss."""
-
-
-@dataclass(frozen=True)
-class DescentState:
-    """All that the next step needs. Network, optimiser and running mean are moved in place."""
-
-    network: nn.Sequential
-    movement: movement.TorchMovement
-    average: dict[str, Tensor]
-    """Running mean of each parameter; empty where none is asked for."""
-    steps_done: int
-    random: RandomStream
-    sweep: DenseSweep | None = None
-    """How the gradient is found where that needs no autograd."""
-
-
-@dataclass(frozen=True)
-class DescentInfo:
-    """What one step saw, before it moved anything."""
-
-    scores: Tensor
-    targets: Tensor
-    loss: Tensor
-    """Mean over the rows, penalties left out."""
-    penalties: float
-    """What was added to that."""
-    flow: GradientFlowInfo | None = None
-    """How learning reached each layer, and how far the step moved it, where that is watched."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +98,7 @@ class GradientDescent:
         many as an epoch has minibatches say it of each epoch's last, where a run that stopped never has to go on from.
         0 never does.
     ranks : Ranks
-        Processes that train together, each on its part of every minibatch; what is watched is of this one's rows.
+        Processes that train together, each on its part of every minibatch; what is watched is of all rows.
     """
 
     loss: Loss = field(default_factory=CrossEntropy)
@@ -218,9 +191,9 @@ class GradientDescent:
         whole = loss.item() + penalties
         if not math.isfinite(whole):
             raise DivergenceError(trouble(network, shown, state.steps_done + 1, whole))
-        watched = bool(self.watch_every) and part > 0 and (state.steps_done + 1) % self.watch_every == 0
+        watched = bool(self.watch_every) and (state.steps_done + 1) % self.watch_every == 0
         before = {name: p.detach().clone() for name, p in network.named_parameters()} if watched else None
-        sweep = backpropagate(network, shown, self.loss, targets, batch.weights) if watched else None
+        sweep = self._sweep(network, shown, targets, batch) if watched else None
 
         if self.clip_norm is not None:
             nn.utils.clip_grad_norm_(network.parameters(), self.clip_norm)
@@ -235,6 +208,12 @@ class GradientDescent:
                 average_in(state.average, network, self.averaging, done)
         flow = None if sweep is None else gradient_flow(network, sweep, before)
         return replace(state, steps_done=done), DescentInfo(found, targets, loss, penalties, flow)
+
+    def _sweep(self, network: nn.Sequential, shown: Tensor, targets: Targets, batch: Batch) -> Sweep:
+        """The whole minibatch swept through the network, the rows of all ranks in their order."""
+        rows, told = (self.ranks.rows(mine, batch.total) for mine in (shown, targets))
+        weights = None if batch.weights is None else self.ranks.rows(batch.weights, batch.total)
+        return backpropagate(network, rows, self.loss, told, weights)
 
     def _gradient(
         self, state: DescentState, shown: Tensor, targets: Targets, batch: Batch, part: float

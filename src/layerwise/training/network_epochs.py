@@ -108,7 +108,8 @@ def descend(
     """
     watch = _Watch(trainer, seen, unseen, patience, tell, enough, LastGood(snapshot(trainer.to_tree(state))))
     try:
-        outcome = run(trainer, state, stream, epochs, observer=watch, after_epoch=watch.after_epoch)
+        watching: dict[str, Any] = {"observer": watch, "after_epoch": watch.after_epoch, "ranks": trainer.ranks}
+        outcome = run(trainer, state, stream, epochs, **watching)
     except DivergenceError as problem:
         if keep is not None:
             keep(watch.restore(state.network))

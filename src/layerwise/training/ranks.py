@@ -25,6 +25,9 @@ from layerwise.training.checkpoint import read_tree, write_tree
 
 __all__ = ["ALONE", "Ranks"]
 
+_OF_ROWS = ("values", "labels", "weights", "targets")
+"""What a minibatch has for each row."""
+
 
 @dataclass(frozen=True)
 class Ranks:
@@ -56,6 +59,15 @@ class Ranks:
         """Where this rank's part of so many rows begins, and where it ends."""
         return total * self.rank // self.size, total * (self.rank + 1) // self.size
 
+    def of(self, batch: Batch) -> Batch:
+        """This rank's part of a minibatch that every rank has whole."""
+        if self.size == 1:
+            return batch
+        first, end = self.part(batch.total)
+        of_rows = {name: getattr(batch, name) for name in _OF_ROWS}
+        mine = {name: None if value is None else value[first:end] for name, value in of_rows.items()}
+        return replace(batch, **mine, first_row=first)
+
     def own(self, batch: Batch) -> tuple[Batch, float]:
         """This rank's minibatch, and its rows over an equal part of all.
 
@@ -67,7 +79,7 @@ class Ranks:
         rows = len(batch.values)
         if rows and (batch.weights is None or bool(batch.weights.any())):
             return batch, rows * self.size / batch.total
-        of_rows = {name: getattr(batch, name) for name in ("values", "labels", "weights", "targets")}
+        of_rows = {name: getattr(batch, name) for name in _OF_ROWS}
         blank = {
             name: None if value is None else value.new_zeros(1, *value.shape[1:]) for name, value in of_rows.items()
         }
@@ -140,7 +152,7 @@ class Ranks:
                 path.write_bytes(told.numpy().tobytes())
             return read_tree(path, "message")
 
-    def agree(self, what: str, text: str) -> None:
+    def agree(self, what: str, text: str, remedy: str = "give all machines the same files") -> None:
         """Refuse to go on where a text is not the same on all ranks.
 
         Parameters
@@ -148,6 +160,7 @@ class Ranks:
         what : str
             What the text is, for the message.
         text : str
+        remedy : str
 
         Raises
         ------
@@ -157,7 +170,7 @@ class Ranks:
         all_of_them = self.rows(torch.tensor([digest]), self.size)
         others = (all_of_them != all_of_them[0]).nonzero()
         if len(others):
-            raise RankError(f"rank {int(others[0])} has another {what} than rank 0; give all machines the same files")
+            raise RankError(f"rank {int(others[0])} has another {what} than rank 0; {remedy}")
 
     @contextmanager
     def together(self) -> Generator[None]:

@@ -14,7 +14,6 @@ The dream starts near the data, so that recognition learns where it is used: wak
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,17 +26,15 @@ from layerwise.energy.conditional import Conditional
 from layerwise.energy.gibbs import gibbs
 from layerwise.energy.wake_sleep_net import WakeSleepNet
 from layerwise.errors import DataError, OptionError
-from layerwise.kernels import SparseRows
 from layerwise.randomness import RandomStream
-from layerwise.training.phases import relative_weights
+from layerwise.training.phases import relative_weights, share_of
 from layerwise.training.ranges import at_least, not_negative, positive, share
+from layerwise.training.ranks import ALONE, Ranks
 from layerwise.training.schedules import Linear
+from layerwise.training.up_down_movement import Difference, Statistics, Sums, follow
 from layerwise.units import UnitKind
 
 __all__ = ["UpDown", "UpDownInfo", "UpDownState"]
-
-Statistics = Mapping[str, Tensor]
-Sums = tuple[Tensor | SparseRows, Tensor]
 
 
 @dataclass(frozen=True)
@@ -71,17 +68,6 @@ class UpDownInfo:
 
 
 @dataclass(frozen=True)
-class _Difference:
-    """The gradient of one set of couplings and of the parameters of the units at its ends, ready to be gone along."""
-
-    name: str
-    weights: Tensor
-    plus: Sums
-    minus: Sums
-    units: list[tuple[str, UnitKind, Statistics, Statistics]]
-
-
-@dataclass(frozen=True)
 class UpDown:
     """Contrastive wake-sleep with stochastic gradient ascent, momentum and a rate that falls linearly to zero.
 
@@ -99,6 +85,8 @@ class UpDown:
     dreams : {"samples", "means"}
         How a dream's lowest layer is shown to the recognition: drawn, as the model says, or by its means, which look
         like the grey levels that the recognition meets in the data [1]_.
+    ranks : Ranks
+        Processes that train together, each on its part of every minibatch.
 
     References
     ----------
@@ -114,6 +102,7 @@ class UpDown:
     momentum: float = 0.5
     weight_decay: float = 0.0
     dreams: Literal["samples", "means"] = "samples"
+    ranks: Ranks = ALONE
 
     def __post_init__(self) -> None:
         at_least("steps", self.steps, 1)
@@ -144,8 +133,9 @@ class UpDown:
         DataError
             A value is missing; a weight of a row is negative, or none is above 0.
         """
+        batch, part = self.ranks.own(batch)
         net, random, row = state.net, state.random, batch.first_row
-        share = relative_weights(batch)
+        share = share_of(batch.values, part, relative_weights(batch, self.ranks))
         if bool(batch.values.sum().isnan()):
             raise DataError("rows", "NaN", "up-down needs every value", "fill the gaps with the first layer's impute")
         recognition, generation, top = net.recognition, net.generation, net.top
@@ -167,12 +157,12 @@ class UpDown:
             differences.append(_of_layer(f"up.{number}", up, dreamt[number], dreamt[number + 1], share))
         rate = self.learning_rate * Linear(self.steps)(state.steps_done)
         for difference in differences:  # after all of them were taken: each is a gradient of the same net
-            self._go_along(difference, state.velocity, rate)
+            follow(difference, state.velocity, rate, self.momentum, self.weight_decay, self.ranks)
         info = UpDownInfo(recognised, dreamt, top_data, top_dream)
         return UpDownState(net, state.velocity, state.steps_done + 1, random), info
 
     @staticmethod
-    def _of_top(net: WakeSleepNet, data: Tensor, dream: Tensor, share: Tensor | None) -> _Difference:
+    def _of_top(net: WakeSleepNet, data: Tensor, dream: Tensor, share: Tensor | None) -> Difference:
         top = net.top
         sides: list[tuple[Sums, Statistics, Statistics]] = []
         for v in (data, dream):
@@ -187,20 +177,7 @@ class UpDown:
             ("top.visible", top.visible, visible, visible_dream),
             ("top.hidden", top.hidden, hidden, hidden_dream),
         ]
-        return _Difference("top", top.weights, plus, minus, units)
-
-    def _go_along(self, difference: _Difference, velocity: dict[str, Tensor], rate: float) -> None:
-        for side, units, plus, minus in difference.units:
-            for name, of_data in plus.items():
-                step = kernels.mean_difference(of_data, minus[name])
-                if self.momentum:
-                    step = velocity[f"{side}.{name}"].mul_(self.momentum).add_(step)
-                units.get_parameter(name).add_(step, alpha=rate)
-            units.confine()
-        own = velocity.get(f"{difference.name}.weights")
-        kernels.ascend(
-            difference.weights, own, difference.plus, difference.minus, rate, self.momentum, self.weight_decay
-        )
+        return Difference("top", top.weights, plus, minus, units)
 
     def to_tree(self, state: UpDownState) -> dict[str, Any]:
         """The State as plain containers of tensors and numbers, for a checkpoint."""
@@ -220,7 +197,7 @@ class UpDown:
         return UpDownState(net, state.velocity, int(tree["steps_done"]), RandomStream(*tree["random"]))
 
 
-def _of_layer(name: str, layer: Conditional, given: Tensor, wanted: Tensor, share: Tensor | None) -> _Difference:
+def _of_layer(name: str, layer: Conditional, given: Tensor, wanted: Tensor, share: Tensor | None) -> Difference:
     """What makes ``wanted`` more probable given ``given``: the gradient of its mean log-probability."""
     rows = kernels.compress(given)
     field = kernels.product(rows, layer.weights, layer.units.bias)
@@ -228,7 +205,7 @@ def _of_layer(name: str, layer: Conditional, given: Tensor, wanted: Tensor, shar
     plus = _weighted(layer.units.statistics(wanted), share)
     minus = _weighted(layer.units.expected_statistics(field, mean), share)
     sums: tuple[Sums, Sums] = (rows, _times(wanted, share)), (rows, _times(mean, share))
-    return _Difference(name, layer.weights, *sums, [(name, layer.units, plus, minus)])
+    return Difference(name, layer.weights, *sums, [(name, layer.units, plus, minus)])
 
 
 def _times(values: Tensor, share: Tensor | None) -> Tensor:

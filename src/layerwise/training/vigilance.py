@@ -86,7 +86,7 @@ def diagnose(
     list of Symptom
         The fatal ones first.
     """
-    return _symptoms(state, _complete(sample), norm_before, rows_before)
+    return _symptoms(state, _complete(sample), norm_before, chains_of(state), rows_before)
 
 
 def _complete(sample: Tensor) -> Tensor:
@@ -97,9 +97,10 @@ def _symptoms(
     state: ContrastiveState | ClassificationState,
     rows: VisibleBatch,
     norm_before: float | None,
+    chains: Tensor | None,
     rows_before: Tensor | None,
 ) -> list[Symptom]:
-    """:func:`diagnose` on rows without a missing value."""
+    """:func:`diagnose` on rows without a missing value, and on the chains of all ranks."""
     rbm = state.rbm
     growth = diagnose_growth(rbm, norm_before)
     if growth is not None and not all(math.isfinite(largest(parameter)) for parameter in rbm.parameters()):
@@ -107,7 +108,6 @@ def _symptoms(
     found = [] if growth is None else [growth]
     if isinstance(state, ClassificationState):
         return found
-    chains = chains_of(state)
     if rows_before is not None and chains is not None and chains.numel() >= FEWEST and torch.equal(chains, rows_before):
         found.append(_standstill(rbm, rows))
     dead, on = silent_units(rbm, rows)
@@ -178,6 +178,15 @@ def chains_of(state: ContrastiveState | ClassificationState) -> Tensor | None:
     return state.chains if state.tempering is None else state.tempering.chains.rows
 
 
+def _chains_in(tree: dict[str, Any]) -> Tensor | None:
+    """The same of all ranks, in what a trainer makes of a State."""
+    tempering = tree.get("tempering")
+    if tempering is None:
+        return tree["chains"]
+    replicas = len(tempering["betas"])
+    return tempering["v"][replicas - 1 :: replicas]
+
+
 @torch.no_grad()
 def silent_units(rbm: RBM, rows: VisibleBatch) -> tuple[int, int]:
     """How many hidden units are at the lower end of their range for every row, and how many at the upper."""
@@ -240,16 +249,17 @@ class Vigilance(Generic[State]):
         TrainingWarning
             More than half of the hidden units are dead or always on, or chains stand still; said once.
         """
-        for symptom in _symptoms(state, self._rows, self._norm, self._chains):
+        tree = snapshot(self.trainer.to_tree(state))
+        chains = _chains_in(tree)
+        for symptom in _symptoms(state, self._rows, self._norm, chains, self._chains):
             if symptom.fatal:
                 kept = f"the State after epoch {self.good_epoch + 1} is kept" if self._good else "nothing good is kept"
                 raise DivergenceError(f"{self.where}: {symptom} ({kept}; this is epoch {epoch + 1})")
             if symptom.cause not in self._said:
                 self._said.add(symptom.cause)
                 warnings.warn(f"{self.where}: {symptom}", TrainingWarning, stacklevel=2)
-        chains = chains_of(state)
-        self._norm, self._chains = _norm(state.rbm), None if chains is None else chains.clone()
-        self.good_epoch, self._good = epoch, snapshot(self.trainer.to_tree(state))
+        self._norm, self._chains = _norm(state.rbm), chains
+        self.good_epoch, self._good = epoch, tree
         return state
 
     def restore(self, rbm: RBM) -> State | None:
