@@ -45,6 +45,8 @@ __all__ = [
     "loss_named",
 ]
 
+_NUMBERS_OF_A_REGISTER = 16
+
 
 @dataclass(frozen=True)
 class Squared(Loss):
@@ -162,7 +164,10 @@ class CrossEntropy(Loss):
     def _rows_and_derivative(self, z: UnitBatch, targets: Targets) -> tuple[PerRow, UnitBatch]:
         if targets.is_floating_point() or self.smoothing:
             return super()._rows_and_derivative(z, targets)
-        log_p, places = torch.log_softmax(z, 1), targets[:, None]
+        # Along fewer classes than a vector register holds, torch takes them one by one: across the rows it does not.
+        few = z.shape[1] < _NUMBERS_OF_A_REGISTER
+        log_p = torch.log_softmax(z.T.contiguous(), 0).T if few else torch.log_softmax(z, 1)
+        places = targets[:, None]
         rows = log_p.gather(1, places)[:, 0].neg_()
         slopes = log_p.exp_()
         return rows, slopes.scatter_add_(1, places, slopes.new_full((1, 1), -1.0).expand_as(places))
