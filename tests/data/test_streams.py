@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -21,6 +24,7 @@ from scipy import sparse
 from layerwise.data import Minibatches, Preparation, load
 from layerwise.data.batches import Batch
 from layerwise.data.stored import StoredValues
+from layerwise.data.system_lock import take_lock
 from layerwise.errors import DataError, InputError, OptionError, StorageError
 from layerwise.randomness import RandomStream
 
@@ -61,6 +65,9 @@ def test_a_folder_of_tables_is_the_table(tmp_path: Path, ending: str, monkeypatc
     for number in range(3):
         write(tmp_path / "t" / f"{number}.{ending}", slice(30 * number, 30 * number + 30))
     (tmp_path / "t" / "_SUCCESS").touch()
+    (tmp_path / "t" / f"none.{ending}").mkdir()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "t" / f"pipe.{ending}")  # whoever opens it waits for a writer
     whole = load(write(tmp_path / "whole.parquet"), target="word").train
     rows = load(tmp_path / "t", target="word", stream=True).train
     assert rows.columns == whole.columns
@@ -153,6 +160,25 @@ def test_the_copy_of_a_killed_process_goes_with_the_next_copy_and_that_of_a_livi
         for other in others:
             other.kill()
             other.communicate()
+
+
+def test_a_copy_that_another_process_takes_away_before_it_is_locked_is_begun_anew(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def late(handle: int) -> None:
+        (folder,) = (cache / "layerwise").iterdir()
+        tried.append(folder.name)
+        if len(tried) < 3:
+            shutil.rmtree(folder)
+        if len(tried) == 1:
+            raise BlockingIOError(errno.EAGAIN, "the other has it")
+        take_lock(handle)
+
+    monkeypatch.setattr("layerwise.data.spool.take_lock", late)
+    assert load([np.ones((3, 2))]).train.values.toarray().sum() == 6
+    assert len(set(tried)) == 3
 
 
 PICTURE = np.zeros((2, 3, 2))
