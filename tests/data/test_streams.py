@@ -254,6 +254,20 @@ def test_a_cache_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
         load([np.zeros((1, 1))], cache=tmp_path / "file")
 
 
+@pytest.mark.parametrize("rows", [3, 3000])
+def test_a_disk_that_is_full_is_one_line_and_the_copy_goes(cache: Path, rows: int) -> None:
+    resource, signal = pytest.importorskip("resource"), pytest.importorskip("signal")
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100 * rows, before[1]))
+        with pytest.raises(StorageError, match=r"a copy of the rows cannot be kept in .*File too large"):
+            load([np.ones((rows, 20))])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert not list((cache / "layerwise").iterdir())
+
+
 def minibatches(rows: Any, size: int = 8, seed: int = 0, **options: Any) -> Minibatches:
     return Minibatches(rows, Preparation.fit(rows, "gaussian"), size, RandomStream(seed), **options)
 

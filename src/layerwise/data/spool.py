@@ -62,7 +62,8 @@ def spooled(source: Sequel, *, window: int, missing: bool = False, cache: Path |
         raise _not_written(folder, problem) from problem
     path = keeper.path / "rows"
     labels, dtype, columns, n_rows = _Labels(), None, 0, 0
-    with path.open("wb") as file:
+    # Without a buffer, whose rest would be written, and could fail, when the file is closed.
+    with path.open("wb", buffering=0) as file:
         for part in source.parts:
             if not len(part.values):
                 continue
@@ -72,7 +73,9 @@ def spooled(source: Sequel, *, window: int, missing: bool = False, cache: Path |
             checked_range(part.values, part.what, source.columns, missing=missing, first_row=part.first_row)
             labels.add(part)
             try:
-                file.write(np.ascontiguousarray(part.values, dtype=dtype).data)
+                left = np.ascontiguousarray(part.values, dtype=dtype).reshape(-1).view(np.uint8)
+                while len(left):
+                    left = left[file.write(left.data) :]
             except OSError as problem:
                 raise _not_written(folder, problem) from problem
             n_rows += len(part.values)
