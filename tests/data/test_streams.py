@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -21,6 +24,7 @@ from scipy import sparse
 from layerwise.data import Minibatches, Preparation, load
 from layerwise.data.batches import Batch
 from layerwise.data.stored import StoredValues
+from layerwise.data.system_lock import take_lock
 from layerwise.errors import DataError, InputError, OptionError, StorageError
 from layerwise.randomness import RandomStream
 
@@ -61,6 +65,9 @@ def test_a_folder_of_tables_is_the_table(tmp_path: Path, ending: str, monkeypatc
     for number in range(3):
         write(tmp_path / "t" / f"{number}.{ending}", slice(30 * number, 30 * number + 30))
     (tmp_path / "t" / "_SUCCESS").touch()
+    (tmp_path / "t" / f"none.{ending}").mkdir()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "t" / f"pipe.{ending}")  # whoever opens it waits for a writer
     whole = load(write(tmp_path / "whole.parquet"), target="word").train
     rows = load(tmp_path / "t", target="word", stream=True).train
     assert rows.columns == whole.columns
@@ -155,6 +162,25 @@ def test_the_copy_of_a_killed_process_goes_with_the_next_copy_and_that_of_a_livi
             other.communicate()
 
 
+def test_a_copy_that_another_process_takes_away_before_it_is_locked_is_begun_anew(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def late(handle: int) -> None:
+        (folder,) = (cache / "layerwise").iterdir()
+        tried.append(folder.name)
+        if len(tried) < 3:
+            shutil.rmtree(folder)
+        if len(tried) == 1:
+            raise BlockingIOError(errno.EAGAIN, "the other has it")
+        take_lock(handle)
+
+    monkeypatch.setattr("layerwise.data.spool.take_lock", late)
+    assert load([np.ones((3, 2))]).train.values.toarray().sum() == 6
+    assert len(set(tried)) == 3
+
+
 PICTURE = np.zeros((2, 3, 2))
 BAD: dict[str, tuple[Any, str]] = {
     "other width": ([np.zeros((2, 3)), np.zeros((1, 4))], r"batch 1, row 0 = '4 columns': must have 3 columns"),
@@ -226,6 +252,20 @@ def test_a_cache_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=r"a copy of the rows cannot be kept in .*give another cache folder"):
         load([np.zeros((1, 1))], cache=tmp_path / "file")
+
+
+@pytest.mark.parametrize("rows", [3, 3000])
+def test_a_disk_that_is_full_is_one_line_and_the_copy_goes(cache: Path, rows: int) -> None:
+    resource, signal = pytest.importorskip("resource"), pytest.importorskip("signal")
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100 * rows, before[1]))
+        with pytest.raises(StorageError, match=r"a copy of the rows cannot be kept in .*File too large"):
+            load([np.ones((rows, 20))])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert not list((cache / "layerwise").iterdir())
 
 
 def minibatches(rows: Any, size: int = 8, seed: int = 0, **options: Any) -> Minibatches:

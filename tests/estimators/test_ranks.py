@@ -211,6 +211,7 @@ def test_a_digest_knows_what_can_be_given() -> None:
     table = {"a": [1.0, None], "b": ["x", "y"]}
     network = nn.Sequential(nn.Linear(2, 1))
     given = [X, X.astype(np.float64), X.T, sparse.csr_array(X), torch.from_numpy(X), X.tolist(), table]
+    given += [np.ma.array(X, mask=X > 0.5), np.ma.array(X, mask=X > 0.9), np.array(["2026-01-01"], "M8[D]")]
     given += [pandas.DataFrame(table), network, nn.Sequential(nn.Linear(2, 1)), None, 1, 1.0, "1", torch.nn.ReLU]
     same = {(0, 4)}  # a tensor of the same numbers
     digests = [digest_of(one) for one in given]
@@ -219,4 +220,6 @@ def test_a_digest_knows_what_can_be_given() -> None:
         for j in range(i):
             assert (digests[j] == one) == ((j, i) in same), (j, i)
     assert digest_of(pandas.DataFrame(table)) == digest_of(pandas.DataFrame(table))
+    columns = np.asfortranarray(np.random.default_rng(0).random((9000, 3)))
+    assert digest_of(columns) == digest_of(np.ascontiguousarray(columns)) != digest_of(columns[:, ::-1])
     assert digest_of({"f": test_alone_nothing_changes}) == digest_of({"f": test_alone_nothing_changes})

@@ -265,6 +265,28 @@ STREAMED: dict[str, tuple[str, Callable[[], bytes], str]] = {
 """What a stream makes of such files, and what it says where it refuses them."""
 
 
+def test_an_arrow_file_that_lists_a_batch_again_and_again_is_refused(tmp_path: Path) -> None:
+    """Each time its description would be read anew, 64 MiB of it at most."""
+    import pyarrow as pa
+
+    batch, file, path = pa.record_batch({"a": np.zeros(3)}), io.BytesIO(), tmp_path / "a.arrow"
+    with pa.ipc.new_file(file, batch.schema) as writer:
+        for _ in range(50):
+            writer.write_batch(batch)
+    path.write_bytes(file.getvalue())
+    assert load(path, stream=True, cache=tmp_path / "cache").train.values.shape == (150, 1)
+    content = bytearray(file.getvalue())
+    offset, size, body = 128, 144, 24  # of the first batch
+    places = [place for place in range(len(content) - 24) if content[place + 8 : place + 12] == struct.pack("<i", size)]
+    blocks = [place for place in places if content[place + 16 : place + 24] == struct.pack("<q", body)]
+    assert len(blocks) == 50
+    for place in blocks:
+        struct.pack_into("<qi", content, place, offset, len(content) // 2)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="its batches are longer than the file"):
+        load(path, stream=True, cache=tmp_path / "cache")
+
+
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads how much memory it took from /proc")
 @pytest.mark.parametrize("bomb", STREAMED)
 def test_a_stream_of_a_few_bytes_takes_no_more_than_is_said(

@@ -44,6 +44,9 @@ def largest_batch(file: Any) -> int:
         file.seek(size - _TAIL - length)
         footer = _Table.root(file.read(length))
         blocks = [block for place in (2, 3) for block in footer.structs(place, "<qixxxxq")]
+        # Each has its own part of the file: one that is listed a million times would be read as often.
+        if sum(abs(metadata) + abs(body) for _, metadata, body in blocks) > size:
+            raise ValueError("its batches are longer than the file")
         return max((_unpacked(file, offset, metadata, body) for offset, metadata, body in blocks), default=0)
     except (struct.error, OverflowError, OSError) as problem:
         raise ValueError(f"its list of batches is damaged: {problem}") from problem

@@ -26,12 +26,12 @@ from layerwise.data.row_file import RowFile
 from layerwise.data.rows import Rows
 from layerwise.data.sequel import Part, Sequel
 from layerwise.data.stored import StoredValues
-from layerwise.data.system_lock import take_lock
+from layerwise.data.system_lock import TAKEN, take_lock
 from layerwise.errors import DataError, StorageError
 
 __all__ = ["spooled"]
 
-_PREFIX, _LOCK = "stream-", ".lock"
+_PREFIX, _LOCK, _TRIES = "stream-", ".lock", 10
 
 
 def spooled(source: Sequel, *, window: int, missing: bool = False, cache: Path | None = None) -> Rows:
@@ -62,7 +62,8 @@ def spooled(source: Sequel, *, window: int, missing: bool = False, cache: Path |
         raise _not_written(folder, problem) from problem
     path = keeper.path / "rows"
     labels, dtype, columns, n_rows = _Labels(), None, 0, 0
-    with path.open("wb") as file:
+    # Without a buffer, whose rest would be written, and could fail, when the file is closed.
+    with path.open("wb", buffering=0) as file:
         for part in source.parts:
             if not len(part.values):
                 continue
@@ -72,7 +73,9 @@ def spooled(source: Sequel, *, window: int, missing: bool = False, cache: Path |
             checked_range(part.values, part.what, source.columns, missing=missing, first_row=part.first_row)
             labels.add(part)
             try:
-                file.write(np.ascontiguousarray(part.values, dtype=dtype).data)
+                left = np.ascontiguousarray(part.values, dtype=dtype).reshape(-1).view(np.uint8)
+                while len(left):
+                    left = left[file.write(left.data) :]
             except OSError as problem:
                 raise _not_written(folder, problem) from problem
             n_rows += len(part.values)
@@ -89,11 +92,28 @@ class _Folder:
     def __init__(self, inside: Path) -> None:
         for other in inside.glob(f"{_PREFIX}*"):
             _take_away_if_left(other)
-        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=inside))
-        handle = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        with suppress(OSError):  # a file system without locks: nobody takes the folder away
-            take_lock(handle)
+        made = next(filter(None, (_made(inside) for _ in range(_TRIES))), None)
+        if made is None:
+            raise OSError("another process takes it away before it can be locked")
+        self.path, handle = made
         weakref.finalize(self, _end, self.path, handle)
+
+
+def _made(inside: Path) -> tuple[Path, int] | None:
+    """A new folder and its locked file; None where another process took it away before it was locked."""
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=inside))
+    path = folder / _LOCK
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        take_lock(handle)
+    except OSError as problem:
+        if problem.errno not in TAKEN:  # no locks here: nobody takes the folder away
+            return folder, handle
+    else:
+        if path.exists():
+            return folder, handle
+    os.close(handle)
+    return None
 
 
 def _take_away_if_left(folder: Path) -> None:
@@ -109,8 +129,9 @@ def _take_away_if_left(folder: Path) -> None:
 
 
 def _end(folder: Path, handle: int) -> None:
+    shutil.rmtree(folder, ignore_errors=True)  # while it is locked: nobody else sees a part of it
     os.close(handle)
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)  # Windows removes no file that is open
 
 
 def _check_alike(part: Part, dtype: np.dtype[Any], columns: int) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
-__all__ = ["FIRST_LOCKED_BYTE", "take_lock"]
+__all__ = ["FIRST_LOCKED_BYTE", "TAKEN", "take_lock"]
 
 FIRST_LOCKED_BYTE = 100
 """Windows lets nobody read what is locked: what a file says of its owner stands before this byte."""
+TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+"""The numbers of the errors that say that another process has it; others say that the file system has no locks."""
 
 
 def take_lock(handle: int) -> None:
@@ -22,7 +25,7 @@ def take_lock(handle: int) -> None:
     Raises
     ------
     OSError
-        Another process has the lock, or the file system has no locks.
+        Another process has the lock, with a number in ``TAKEN``, or the file system has no locks.
     """
     if sys.platform == "win32":
         import msvcrt

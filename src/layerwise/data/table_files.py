@@ -35,7 +35,7 @@ def is_remote(source: str) -> bool:
 def holds_tables(folder: Path) -> bool:
     """Whether a folder, or one inside it, holds tables."""
     with reading(folder, "a folder of tables"):
-        return any(_is_table(path.relative_to(folder).as_posix()) for path in folder.rglob("*"))
+        return next(_tables_in(folder), None) is not None
 
 
 @dataclass(frozen=True)
@@ -141,12 +141,17 @@ def _is_table(name: str) -> bool:
     return Path(name).suffix.lower() in FORMATS and not any(part.startswith((".", "_")) for part in inside)
 
 
+def _tables_in(folder: Path) -> Iterator[Path]:
+    """A folder may be called as a table is, and a pipe would be waited for."""
+    return (path for path in folder.rglob("*") if _is_table(path.relative_to(folder).as_posix()) and path.is_file())
+
+
 def _local(path: Path) -> list[TableFile]:
     with reading(path, "a folder of tables"):
         if path.is_file():
             paths: Sequence[Path] = [path]
         else:
-            paths = sorted(entry for entry in path.rglob("*") if _is_table(entry.relative_to(path).as_posix()))
+            paths = sorted(_tables_in(path))
     folder = path.parent if path.is_file() else path
     named = named_columns([one.relative_to(folder).as_posix() for one in paths])
     return [

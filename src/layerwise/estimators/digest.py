@@ -14,7 +14,7 @@ from scipy import sparse
 from torch import nn
 
 from layerwise.data.frames import read_frame
-from layerwise.data.stored import StoredValues
+from layerwise.data.stored import StoredValues, part_rows
 from layerwise.estimators.intake import is_table
 
 __all__ = ["digest_of"]
@@ -49,6 +49,8 @@ def _parts(given: Any) -> Iterator[Any]:
     """Runs of bytes that say all of an object."""
     if isinstance(given, torch.Tensor):
         yield from _array(given.detach().cpu().numpy())
+    elif np.ma.isMaskedArray(given):
+        yield from _parts(["masked", np.ma.getdata(given), np.ma.getmaskarray(given)])
     elif isinstance(given, np.ndarray):
         yield from _array(cast(Any, given))
     elif isinstance(given, StoredValues):
@@ -77,8 +79,12 @@ def _parts(given: Any) -> Iterator[Any]:
 
 
 def _array(array: npt.NDArray[Any]) -> Iterator[Any]:
-    if array.dtype.kind == "O":
+    if array.dtype.kind == "O" or not array.ndim:
         yield from _parts(array.tolist())
     else:
         yield f"array {array.shape} {array.dtype}".encode()
-        yield np.ascontiguousarray(array).data
+        # Some rows at a time where they lie otherwise: a copy of all may be more than memory holds.
+        step = len(array) if array.flags.c_contiguous else part_rows(array[:1].size)
+        for first in range(0, len(array), max(1, step)):
+            # As bytes: dates are no buffers.
+            yield np.ascontiguousarray(array[first : first + step]).reshape(-1).view(np.uint8).data

@@ -6,7 +6,6 @@ that a file which is left behind blocks nobody. The file says whose it is, for t
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import warnings
@@ -14,14 +13,13 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from layerwise.data.system_lock import FIRST_LOCKED_BYTE, take_lock
+from layerwise.data.system_lock import FIRST_LOCKED_BYTE, TAKEN, take_lock
 from layerwise.errors import RunError, StorageError
 from layerwise.runs.folder import RunFolder
 
 __all__ = ["alone_in"]
 
 _NAME = ".lock"
-_TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 # A link is not followed: it would make a file somewhere else. Windows has no such flag.
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 
@@ -71,7 +69,7 @@ def _take(handle: int, folder: Path) -> None:
     try:
         take_lock(handle)
     except OSError as problem:
-        if problem.errno not in _TAKEN:
+        if problem.errno not in TAKEN:
             warnings.warn(f"the file system of {folder} has no locks: start no second process on it", stacklevel=5)
             return
         os.lseek(handle, 0, os.SEEK_SET)
