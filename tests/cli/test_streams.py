@@ -191,11 +191,13 @@ def test_what_cannot_be_streamed_is_refused_in_one_line(
         return done.err
 
     rows = tables(tmp_path / "rows", bits(300, 12), 1)
-    assert "is an address or a folder of tables, and its rows cannot come into memory at once" in refused(
-        "evaluate", folder_run, rows, "--no-stream"
-    )
-    assert "give one of its files" in refused("likelihood", folder_run, rows)
-    assert "--stream = True: says how to read DATA, which is not given" in refused("evaluate", folder_run, "--stream")
+    for command in (("evaluate", folder_run, rows, "--no-stream"), ("likelihood", folder_run, rows)):
+        told = refused(*command)
+        assert (
+            "is an address or a folder of tables, and its rows cannot come into memory at once; give one of its" in told
+        )
+    for how, said in (("--stream", "--stream = True"), ("--no-stream", "--no-stream = False")):
+        assert f"{said}: says how to read DATA, which is not given" in refused("evaluate", folder_run, how)
     few = parquet.read_table(rows / "0.parquet").drop_columns(["c3"])
     parquet.write_table(few, rows / "0.parquet")
     assert "must contain c3 as well" in refused("transform", folder_run, rows, "-o", "codes.npy")

@@ -219,6 +219,9 @@ def test_a_digest_knows_what_can_be_given() -> None:
     for i, one in enumerate(digests):
         for j in range(i):
             assert (digests[j] == one) == ((j, i) in same), (j, i)
+    assert digest_of({"b", "a"}) == digest_of({"a", "b"}) != digest_of({"a", "c"})
+    assert digest_of([1, 2]) != digest_of([1.0, 2.0])
+    assert digest_of([2**70]) == digest_of([2**70]) != digest_of([2**71])
     assert digest_of(pandas.DataFrame(table)) == digest_of(pandas.DataFrame(table))
     columns = np.asfortranarray(np.random.default_rng(0).random((9000, 3)))
     assert digest_of(columns) == digest_of(np.ascontiguousarray(columns)) != digest_of(columns[:, ::-1])

@@ -370,7 +370,7 @@ Precision = Annotated[
         show_default="highest",
         rich_help_panel=_RUN,
         help="Of dense products in training: highest is float32; high may use TF32 on a GPU, medium bfloat16 where the "
-        "hardware has it. Scores and likelihoods are always computed in the highest.",
+        "hardware has it. So is what is measured on the way; scores at the end are always of the highest.",
     ),
 ]
 Out = Annotated[

@@ -96,7 +96,7 @@ class _Folder:
         if made is None:
             raise OSError("another process takes it away before it can be locked")
         self.path, handle = made
-        weakref.finalize(self, _end, self.path, handle)
+        weakref.finalize(self, _end, self.path, handle, os.getpid())
 
 
 def _made(inside: Path) -> tuple[Path, int] | None:
@@ -125,10 +125,12 @@ def _take_away_if_left(folder: Path) -> None:
         except OSError:
             os.close(handle)
         else:
-            _end(folder, handle)
+            _end(folder, handle, os.getpid())
 
 
-def _end(folder: Path, handle: int) -> None:
+def _end(folder: Path, handle: int, process: int) -> None:
+    if os.getpid() != process:
+        return  # a fork of the one whose folder it is
     shutil.rmtree(folder, ignore_errors=True)  # while it is locked: nobody else sees a part of it
     os.close(handle)
     shutil.rmtree(folder, ignore_errors=True)  # Windows removes no file that is open

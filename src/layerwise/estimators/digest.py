@@ -67,8 +67,12 @@ def _parts(given: Any) -> Iterator[Any]:
     elif isinstance(given, list | tuple):
         entries = cast("list[Any]", given)
         yield f"sequence {len(entries)}".encode()
-        for entry in entries:
+        numbers = np.asarray(entries) if set(map(type, entries)) <= {bool, float, int} else np.array(None)
+        # Rows as lists have millions of numbers; integers that no array holds are taken one by one.
+        for entry in entries if numbers.dtype.kind == "O" else [numbers]:
             yield from _parts(entry)
+    elif isinstance(given, set | frozenset):
+        yield from _parts(sorted(map(repr, cast("set[Any]", given))))  # in the order of no process's hashes
     elif hasattr(given, "columns") and is_table(given):
         yield from _parts([(column.name, column.dtype, column.raw()) for column in read_frame(given, "X").columns])
     elif hasattr(given, "__array__") and not isinstance(given, np.generic):

@@ -64,7 +64,7 @@ def rows_asked_about(
     """
     recipe = folder.recipe()
     if data is None:
-        for name, given in (("--target", target), ("--stream", stream or None)):
+        for name, given in (("--target", target), ("--stream" if stream else "--no-stream", stream)):
             if given is not None:
                 told = "names a column of" if name == "--target" else "says how to read"
                 raise OptionError(name, given, f"{told} DATA, which is not given", "give DATA as well")
@@ -112,7 +112,8 @@ def load_like(
     streamed = stream_for(data) if stream is None else stream
     if not streamed and streams_by_itself(data):
         rule = "is an address or a folder of tables, and its rows cannot come into memory at once"
-        raise DataError("DATA", data, rule, "give one of its files")
+        remedy = "give one of its files, or a command that streams, such as evaluate without --no-stream"
+        raise DataError("DATA", data, rule, remedy)
     holds: TargetHolds = "numbers" if isinstance(model, NetworkModel) and model.regresses else "classes"
     tables = Path(data).suffix.lower() in (FORMATS if streamed else TABLES) or (streamed and streams_by_itself(data))
     if streamed:
