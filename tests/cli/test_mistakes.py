@@ -151,7 +151,7 @@ def test_fine_tuning_that_diverges_has_its_own_rate(layerwise: Command) -> None:
     refused(done, "a smaller fine_tune_learning_rate in a copy of the recipe", "layerwise train run/recipe.toml")
 
 
-@pytest.mark.parametrize(("command", "method"), [("evaluate", "measure"), ("transform", "codes")])
+@pytest.mark.parametrize(("command", "method"), [("evaluate", "measure"), ("transform", "codes_in_parts")])
 def test_rows_that_fit_into_no_memory_are_one_line(
     layerwise: Command, digits_run: Path, monkeypatch: pytest.MonkeyPatch, command: str, method: str
 ) -> None:
