@@ -65,7 +65,8 @@ def ask_likelihood(
     DataError
         No row is whole, or has the label that a class-rbm asks for.
     """
-    rows, what = rows_asked_about(folder, model, data, target, labels=model.kind == "class-rbm")
+    labelled, stream = model.kind == "class-rbm", None if data is None else False
+    rows, what = rows_asked_about(folder, model, data, target, labels=labelled, stream=stream)
     prepared = prepared_sample(rows, model.preparation)
     kept = whole_rows(prepared)
     if model.kind == "class-rbm":

@@ -34,7 +34,7 @@ def rows_asked_about(
     target: str | None,
     *,
     labels: bool = True,
-    stream: bool | None = False,
+    stream: bool | None = None,
 ) -> tuple[Rows, str]:
     """The rows that a command measures: a run's own test part, or other data, of these the test part if there is one.
 
@@ -48,7 +48,7 @@ def rows_asked_about(
     labels : bool
         Whether labels are asked for; otherwise they may be of any classes.
     stream : bool or None
-        As of :func:`load_like`.
+        As of :func:`load_like`; None where ``data`` is None.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def rows_asked_about(
     Raises
     ------
     OptionError
-        A target is named, or a stream asked for, and nothing that has it.
+        A target is named, or it is said how to read ``data``, and there are none.
     """
     recipe = folder.recipe()
     if data is None:
