@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -102,8 +101,9 @@ def learn_classes(
 
     state = trainer.init(machine, random)
     try:
-        watching: dict[str, Any] = {"observer": stopping or watch, "after_epoch": after_epoch, "ranks": ranks}
-        outcome = run(trainer, state, stream, options.n_iter, **watching)
+        outcome = run(
+            trainer, state, stream, options.n_iter, observer=stopping or watch, after_epoch=after_epoch, ranks=ranks
+        )
     except DivergenceError:
         good = vigilance.restore(machine)
         if good is not None:

@@ -213,8 +213,9 @@ def learn(
 
     state = trainer.init(machine, random)
     try:
-        watching: dict[str, Any] = {"observer": stopping or watch, "after_epoch": after_epoch, "ranks": ranks}
-        outcome = run(trainer, state, stream, options.n_iter, **watching)
+        outcome = run(
+            trainer, state, stream, options.n_iter, observer=stopping or watch, after_epoch=after_epoch, ranks=ranks
+        )
     except DivergenceError:
         good = vigilance.restore(machine)
         if good is not None:

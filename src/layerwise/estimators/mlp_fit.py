@@ -99,8 +99,16 @@ def by_minibatches(
     done = len(pace.losses)
     watch = _Watch(pace, audience_of(estimator).stage(type(estimator).__name__, epochs), network)
     try:
-        watching: dict[str, Any] = {"observer": watch, "after_epoch": pace.after_epoch, "ranks": ranks}
-        run(trainer, state, stream, done + epochs, start=Place(done), **watching)
+        run(
+            trainer,
+            state,
+            stream,
+            done + epochs,
+            start=Place(done),
+            observer=watch,
+            after_epoch=pace.after_epoch,
+            ranks=ranks,
+        )
     except DivergenceError:
         _put(network.cpu(), pace.kept)
         raise

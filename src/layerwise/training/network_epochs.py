@@ -108,8 +108,9 @@ def descend(
     """
     watch = _Watch(trainer, seen, unseen, patience, tell, enough, LastGood(snapshot(trainer.to_tree(state))))
     try:
-        watching: dict[str, Any] = {"observer": watch, "after_epoch": watch.after_epoch, "ranks": trainer.ranks}
-        outcome = run(trainer, state, stream, epochs, **watching)
+        outcome = run(
+            trainer, state, stream, epochs, observer=watch, after_epoch=watch.after_epoch, ranks=trainer.ranks
+        )
     except DivergenceError as problem:
         if keep is not None:
             keep(watch.restore(state.network))
