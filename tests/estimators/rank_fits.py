@@ -58,7 +58,9 @@ STOPPING: Options = {"early_stopping": True, "n_iter_no_change": 1}
 
 FITS: dict[str, Callable[[Options], Any]] = {
     "BernoulliRBM": lambda o: BernoulliRBM(HIDDEN, batch_size=BATCH, n_iter=EPOCHS, **o).fit(BITS),
-    "BernoulliRBM, a step more": lambda o: BernoulliRBM(HIDDEN, batch_size=BATCH, **o).partial_fit(BITS),
+    "BernoulliRBM, a step more": lambda o: (
+        BernoulliRBM(HIDDEN, batch_size=BATCH, n_iter=EPOCHS, **o).fit(BITS).partial_fit(BITS[:31])
+    ),
     "RBM": lambda o: RBM(**MACHINE, **STOPPING, **o).fit(GAPS, sample_weight=WEIGHTS),
     "RBM, tempered": lambda o: RBM(**MACHINE, method="pt", temperatures=3, **o).fit(BITS),
     "RBM, a step more": lambda o: RBM(**MACHINE, **o).fit(BITS).partial_fit(BITS[:31]),
