@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from layerwise.data.system_lock import take_lock
 from layerwise.errors import RunError, StorageError
 from layerwise.runs import lock
 from layerwise.runs.folder import RunFolder
@@ -73,6 +74,23 @@ def test_many_at_once_are_one_after_the_other(folder: RunFolder) -> None:
     for thread in threads:
         thread.join()
     assert most == [1]
+
+
+def test_a_lock_that_is_gone_before_it_is_taken_is_made_again(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+
+    def late(handle: int) -> None:
+        if not taken:
+            (folder.path / ".lock").unlink()  # the one before ends
+        taken.append(handle)
+        take_lock(handle)
+
+    monkeypatch.setattr(lock, "take_lock", late)
+    with alone_in(folder):
+        assert (folder.path / ".lock").read_text().startswith(f"process {os.getpid()} on ")
+    assert len(taken) == 2
 
 
 def test_a_link_is_not_followed(folder: RunFolder, tmp_path: Path) -> None:

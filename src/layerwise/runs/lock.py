@@ -53,10 +53,11 @@ def _lock(path: Path, folder: Path) -> int:
             try:
                 _take(handle, folder)
                 # The one before may have taken the file away in between: then this is no longer the folder's lock.
-                if path.exists() and os.path.samestat(os.fstat(handle), path.stat()):
-                    os.ftruncate(handle, 0)
-                    os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
-                    return handle
+                with suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(handle), path.stat()):
+                        os.ftruncate(handle, 0)
+                        os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
+                        return handle
             except BaseException:
                 os.close(handle)
                 raise
