@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -10,6 +12,8 @@ import pytest
 import torch
 
 from layerwise.data import Rows
+
+sys.path.append(str(Path(__file__).parent))  # scripts for ranks are looked through for examples, too
 
 
 @pytest.fixture(autouse=True, scope="package")

@@ -173,7 +173,7 @@ class Minibatches:
         """The windows of an epoch in memory, from the one that holds a place on."""
         random = self._random.child(f"order {number}") if self._shuffle else None
         if self._stored is None:
-            order = windows_of(np.array([0, self._n_rows]), self._n_rows, random)[0].order()
+            order = Window(0, np.array([[0, self._n_rows]]), random).order()
             yield _Held(0, self._values, order, order)
             return
         stored = self._stored

@@ -238,7 +238,7 @@ def _moved(state: DescentState, device: torch.device) -> DescentState:
     state.network.to(device)
     for kept in state.movement.optimiser.state.values():
         for name, value in kept.items():
-            kept[name] = value.to(device)
+            kept[name] = value.to(device) if isinstance(value, Tensor) else value
     return replace(state, average={name: value.to(device) for name, value in state.average.items()})
 
 

@@ -14,7 +14,10 @@ from torch import Tensor
 from layerwise.errors import DataError
 from layerwise.shapes import PerRow, Scalar, UnitBatch
 
-__all__ = ["Loss", "Targets"]
+__all__ = ["NUMBERS_OF_A_REGISTER", "Loss", "Targets"]
+
+NUMBERS_OF_A_REGISTER = 16
+"""Of float32, in the widest vector register: torch goes through fewer outputs of a row one by one."""
 
 Targets = Tensor
 """One number an output, of shape (batch, unit), or one label a row, of shape (batch,)."""

@@ -29,7 +29,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from layerwise.errors import DataError, OptionError
-from layerwise.networks.loss import Loss, Targets
+from layerwise.networks.loss import NUMBERS_OF_A_REGISTER, Loss, Targets
 from layerwise.networks.poisson import Poisson
 from layerwise.shapes import PerRow, UnitBatch
 from layerwise.units.kind import per_row
@@ -44,8 +44,6 @@ __all__ = [
     "Squared",
     "loss_named",
 ]
-
-_NUMBERS_OF_A_REGISTER = 16
 
 
 @dataclass(frozen=True)
@@ -165,7 +163,7 @@ class CrossEntropy(Loss):
         if targets.is_floating_point() or self.smoothing:
             return super()._rows_and_derivative(z, targets)
         # Along fewer classes than a vector register holds, torch takes them one by one: across the rows it does not.
-        few = z.shape[1] < _NUMBERS_OF_A_REGISTER
+        few = z.shape[1] < NUMBERS_OF_A_REGISTER
         log_p = torch.log_softmax(z.T.contiguous(), 0).T if few else torch.log_softmax(z, 1)
         places = targets[:, None]
         rows = log_p.gather(1, places)[:, 0].neg_()

@@ -63,15 +63,17 @@ class PaperAdam(Optimizer):
         """:meth:`step` without what torch puts around it: its profiler, its schedules' count, hooks."""
         together: dict[tuple[Any, ...], list[Any]] = {}  # calls are what a small step costs
         for group in self.param_groups:
-            moved = [p for p in group["params"] if p.grad is not None]
-            if moved:
-                together.setdefault((group["lr"], tuple(group["betas"]), group["eps"]), []).extend(moved)
-        for (rate, (beta_1, beta_2), eps), moved in together.items():
-            states = [self._state_of(p) for p in moved]
-            steps = [state["step"] for state in states]
+            own = group["lr"], tuple(group["betas"]), group["eps"]
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    state = self._state_of(parameter)
+                    together.setdefault((*own, state["step"]), []).append((parameter, state))
+                    state["step"] += 1
+        for (rate, (beta_1, beta_2), eps, done), some in together.items():
+            moved, states = zip(*some, strict=True)
             first, second = ([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq"))
             no_maxima: list[Tensor] = []
-            lists = moved, [p.grad for p in moved], first, second, no_maxima, steps
+            lists = list(moved), [p.grad for p in moved], first, second, no_maxima
             given: dict[str, Any] = {
                 "amsgrad": False,
                 "beta1": beta_1,
@@ -79,21 +81,21 @@ class PaperAdam(Optimizer):
                 "lr": rate,
                 "weight_decay": 0.0,
                 # torch divides the root of the second moment by the same.
-                "eps": eps / math.sqrt(1.0 - beta_2 ** (steps[0].item() + 1)),
+                "eps": eps / math.sqrt(1.0 - beta_2 ** (done + 1)),
                 "maximize": False,
             }
             alike = len({(p.device, p.dtype, p.is_contiguous()) for p in moved}) == 1
             if alike and moved[0].is_contiguous():
                 # What torch.optim.adam.adam does then, without its looking around, which takes longer in a small step.
-                _PRIVATE._foreach_add_(steps, 1.0)
-                _PRIVATE._fused_adam_(*lists, **given)
-            else:
-                adam(*lists, fused=False, **given)
+                now = torch.tensor(done + 1.0, device=moved[0].device)
+                _PRIVATE._fused_adam_(*lists, [now] * len(moved), **given)
+            else:  # it counts on in each
+                adam(*lists, [torch.tensor(float(done)) for _ in moved], fused=False, **given)
 
-    def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
-        state: dict[str, Tensor] = self.state[parameter]
+    def _state_of(self, parameter: Tensor) -> dict[str, Any]:
+        state: dict[str, Any] = self.state[parameter]
         if not state:
-            state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
+            state["step"] = 0
             state["exp_avg"] = torch.zeros_like(parameter)
             state["exp_avg_sq"] = torch.zeros_like(parameter)
         return state

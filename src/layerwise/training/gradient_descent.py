@@ -199,15 +199,19 @@ class GradientDescent:
             nn.utils.clip_grad_norm_(network.parameters(), self.clip_norm)
         movement.move(state.movement)
         done = state.steps_done + 1
-        with torch.no_grad():
-            if self.max_norm is not None:
-                for parameter in network.parameters():
-                    if parameter.requires_grad and parameter.dim() > 1:
-                        limit_norms(parameter.flatten(1).T, self.max_norm)
-            if self.averaging:
-                average_in(state.average, network, self.averaging, done)
+        if self.max_norm is not None or self.averaging:
+            self._confine_and_average(state, done)
         flow = None if sweep is None else gradient_flow(network, sweep, before)
         return replace(state, steps_done=done), DescentInfo(found, targets, loss, penalties, flow)
+
+    @torch.no_grad()
+    def _confine_and_average(self, state: DescentState, done: int) -> None:
+        if self.max_norm is not None:
+            for parameter in state.network.parameters():
+                if parameter.requires_grad and parameter.dim() > 1:
+                    limit_norms(parameter.flatten(1).T, self.max_norm)
+        if self.averaging:
+            average_in(state.average, state.network, self.averaging, done)
 
     def _sweep(self, network: nn.Sequential, shown: Tensor, targets: Targets, batch: Batch) -> Sweep:
         """The whole minibatch swept through the network, the rows of all ranks in their order."""
