@@ -188,3 +188,21 @@ def test_single_precision_and_strided_parameters_go_the_same_way(make: Any, cont
             optimiser.step()
     assert torch.allclose(parameter, plain, rtol=1e-5)
     assert bool((parameter != 0).all())
+
+
+@BOTH
+@pytest.mark.parametrize("contiguous", [True, False])
+def test_one_that_joins_later_goes_as_it_would_alone(make: Any, contiguous: bool) -> None:
+    def place_of_the_late(joins: int, alone: bool) -> Tensor:
+        late, neighbour = parameters()
+        if not contiguous:
+            late.data = late.data.T.contiguous().T
+        optimiser = make([late] if alone else [neighbour, late], lr=0.05)
+        for step in range(joins + STEPS):
+            neighbour.grad = gradients(step)[1].clone()
+            late.grad = gradients(step)[0].reshape(late.shape) if step >= joins else None
+            optimiser.step()
+        return late.detach()
+
+    with_it, alone = (place_of_the_late(4, alone) for alone in (False, True))
+    assert torch.allclose(with_it, alone, rtol=0, atol=ROUNDING)
