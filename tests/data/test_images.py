@@ -146,6 +146,13 @@ def test_a_folder_without_pictures_says_what_it_could_be(tmp_path: Path) -> None
         load_images(tmp_path)
 
 
+def test_a_class_without_pictures_is_to_be_filled_or_removed(tmp_path: Path) -> None:
+    save(tmp_path / "cat" / "1.png", grey(0))
+    (tmp_path / "dog").mkdir()
+    with pytest.raises(DataError, match=r"folder dog = .*put the pictures of the class dog into it, or remove it"):
+        load_images(tmp_path)
+
+
 def test_pictures_beside_folders_are_refused(tmp_path: Path) -> None:
     save(tmp_path / "a" / "1.png", grey(0))
     save(tmp_path / "2.png", grey(0))

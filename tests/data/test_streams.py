@@ -228,6 +228,58 @@ def test_bad_folders_are_named(tmp_path: Path) -> None:
         load(tmp_path / "t")
 
 
+def test_a_file_that_says_nothing_of_a_column_has_the_type_of_the_others(tmp_path: Path) -> None:
+    folder = tmp_path / "t"
+    folder.mkdir()
+
+    def read(*texts: str, **options: Any) -> Any:
+        for number, text in enumerate(texts):
+            (folder / f"{number}.csv").write_text(text)
+        return load(folder, stream=True, target="y", **options).train
+
+    rows = read("a,b,y\n", "a,b,y\n1,true,\n2,false,\n", "a,b,y\n3,true,1\n4,false,0\n")
+    assert rows.in_memory().values.tolist() == [[1, 1], [2, 0], [3, 1], [4, 0]]
+    assert rows.labels.tolist() == [-1, -1, 1, 0]
+    assert rows.classes == ("0", "1")
+    rows = read("a,b,y\n1,,x\n", "a,b,y\n2,5,1\n", "a,b,y\n3,,x\n", missing=True)
+    assert np.isnan(rows.in_memory().values).tolist() == [[False, True], [False, False], [False, True]]
+    assert [rows.classes[label] for label in rows.labels] == ["x", "1", "x"]
+    with pytest.raises(DataError, match=r"2.csv, column 'b' = 'string': must be double as in 1.csv; write numbers"):
+        read("a,b,y\n", "a,b,y\n2,5,1\n", "a,b,y\n3,red,0\n")
+    for path in folder.iterdir():
+        path.unlink()
+    for number, column in enumerate(([None, None], [1.5, 2.5])):
+        parquet.write_table(pa.table({"a": column, "b": [1, 2]}), folder / f"{number}.parquet")
+    values = load(folder, stream=True, missing=True).train.in_memory().values
+    assert np.array_equal(values, [[np.nan, 1], [np.nan, 2], [1.5, 1], [2.5, 2]], equal_nan=True)
+
+
+@pytest.mark.parametrize("packed", [None, "lz4", "zstd"])
+def test_arrows_streaming_format_is_read_as_its_file_format_is(tmp_path: Path, packed: str | None) -> None:
+    table = pa.table({"a": np.arange(90.0), "word": pa.array(["x", "y"] * 45).dictionary_encode()})
+    with pa.ipc.new_stream(
+        tmp_path / "a.arrow", table.schema, options=pa.ipc.IpcWriteOptions(compression=packed)
+    ) as out:
+        out.write_table(table, max_chunksize=7)
+    rows = load(tmp_path / "a.arrow", stream=True, target="word").train
+    assert rows.in_memory().values.ravel().tolist() == list(range(90))
+    assert [rows.classes[label] for label in rows.labels] == ["x", "y"] * 45
+    content = (tmp_path / "a.arrow").read_bytes()
+    (tmp_path / "a.arrow").write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"a.arrow .*the batch at byte \d.* is longer than the file"):
+        load(tmp_path / "a.arrow", stream=True, target="word")
+    (tmp_path / "a.arrow").write_bytes(b"FEA1" + bytes(40) + b"FEA1")
+    with pytest.raises(DataError, match="Feather's first version: write it again"):
+        load(tmp_path / "a.arrow", stream=True)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_numbers_by_places_in_a_dictionary_are_numbers(tmp_path: Path, ending: str) -> None:
+    path = write(tmp_path / f"t.{ending}", byte=pa.array([3, 1, 3] * 30, pa.int16()).dictionary_encode())
+    rows = load(path, stream=True, target="word").train
+    assert rows.in_memory().values[:, list(rows.columns).index("byte")].tolist() == [3, 1, 3] * 30
+
+
 def test_a_text_below_numbers_is_named(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,2\n" + "3,4\n" * 5 + "5,x\n")
     with pytest.raises(DataError, match=r"t.csv = .*column #1: Row #8: .*invalid value 'x'\)?; correct"):

@@ -85,7 +85,9 @@ def targets() -> dict[str, Target]:
         found[kind] = Target(
             f"pictures/one.{kind}", lambda kind=kind: [picture(kind)], lambda path: sources.load(path.parent)
         )
-    found["arrow, streamed"] = Target("rows.arrow", lambda: [arrow("uncompressed"), arrow("zstd")], streamed)
+    found["arrow, streamed"] = Target(
+        "rows.arrow", lambda: [arrow("uncompressed"), arrow("zstd"), arrow_stream()], streamed
+    )
     found["parquet, streamed"] = Target("rows.parquet", lambda: [numbers("snappy"), numbers("none")], streamed)
     found["csv, streamed"] = Target(
         "rows.csv", lambda: [b"a,b,target\n1,0.5,x\n3,4,y\n", b"a,target\n2,0\n,1\n"], streamed
@@ -154,6 +156,16 @@ def arrow(compression: str) -> bytes:
 
     file = io.BytesIO()
     feather.write_feather(numeric_table(), file, compression=compression, chunksize=2)
+    return file.getvalue()
+
+
+def arrow_stream() -> bytes:
+    """The same in the streaming format, packed."""
+    import pyarrow as pa
+
+    table, file = numeric_table(), io.BytesIO()
+    with pa.ipc.new_stream(file, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_table(table, max_chunksize=2)
     return file.getvalue()
 
 

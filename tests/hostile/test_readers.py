@@ -250,6 +250,16 @@ def arrow(columns: dict[str, object]) -> bytes:
     return file.getvalue()
 
 
+def arrow_stream(columns: dict[str, object]) -> bytes:
+    """The same in the streaming format."""
+    import pyarrow as pa
+
+    table, file = pa.table(columns), io.BytesIO()
+    with pa.ipc.new_stream(file, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    return file.getvalue()
+
+
 STREAMED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "parquet rows": ("a.parquet", lambda: parquet({f"c{place}": np.zeros(MIB) for place in range(40)}), ""),
     "parquet texts": (
@@ -259,6 +269,7 @@ STREAMED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     ),
     "arrow rows": ("a.arrow", lambda: arrow({"a": np.zeros(40 * MIB)}), "declares more"),
     "arrow texts": ("a.arrow", lambda: arrow({"a": np.zeros(200), "target": ["x" * MIB] * 200}), "declares more"),
+    "arrow stream": ("a.arrow", lambda: arrow_stream({"a": np.zeros(40 * MIB)}), "declares more"),
     "csv line": ("a.csv", lambda: b"a,target\n1," + b"x" * 3 * MIB + b"\n" + b"1,x\n" * 9, "at most 1,000"),
     "npy": ("a.npy", lambda: npy_header((2**33, 1)) + bytes(99), "must have .* bytes for its"),
 }
@@ -285,6 +296,15 @@ def test_an_arrow_file_that_lists_a_batch_again_and_again_is_refused(tmp_path: P
     path.write_bytes(content)
     with pytest.raises(DataError, match="its batches are longer than the file"):
         load(path, stream=True, cache=tmp_path / "cache")
+
+
+@pytest.mark.parametrize("shape", [(-1, 16), (-2, -16), (2, -16), (2, -4, -4), (-2, 4, -4), (True, 16), (0, 4)])
+def test_a_header_with_sides_that_are_no_lengths_is_refused(shape: tuple[int, ...], tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    path.write_bytes(npy_header(shape, "|u1") + bytes(64))
+    for stream in (False, True):
+        with pytest.raises(DataError, match=r"a.npy"):
+            load(path, stream=stream)
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads how much memory it took from /proc")

@@ -94,6 +94,7 @@ def test_a_relative_path_in_a_recipe_starts_at_its_folder(tmp_path: Path) -> Non
     text = '[data]\nsource = "sub/rows.npy"\n'
     assert Draft.from_text(text, tmp_path / "r.toml").complete().data.source == str(tmp_path / "sub" / "rows.npy")
     assert located("digits", tmp_path) == "digits"
+    assert located(" ", tmp_path) == " "  # and not the folder itself
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")

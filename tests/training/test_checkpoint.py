@@ -402,6 +402,31 @@ def test_files_that_are_no_checkpoints_are_left_alone(tmp_path: Path) -> None:
     assert all(other.read_bytes() == b"mine" for other in others)
 
 
+def test_a_folder_that_is_called_as_a_checkpoint_is_none_and_keeps_its_name(tmp_path: Path) -> None:
+    store = Checkpoints(tmp_path)
+    store.save({"number": 1})
+    (tmp_path / "000002.safetensors").mkdir()
+    assert store.load() == ({"number": 1}, [])
+    for number in range(3, 6):
+        assert store.save({"number": number}).name == f"{number:06d}.safetensors"
+    assert [path.name for path in store.paths()] == ["000004.safetensors", "000005.safetensors"]
+
+
+def test_an_old_one_that_cannot_be_removed_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remove = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".safetensors":
+            raise PermissionError(13, "Permission denied", str(path))
+        remove(path, missing_ok)
+
+    store = Checkpoints(tmp_path)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    for number in range(4):
+        store.save({"number": number})
+    assert store.load() == ({"number": 3}, [])
+
+
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "truncated": lambda content: content[:-9],
     "emptied": lambda content: b"",

@@ -91,7 +91,7 @@ def _found(folder: Path) -> tuple[list[Path], list[str] | None]:
     for name in class_order(entry.name for entry in folders):
         found = _pictures(folder / name)
         if not found:
-            raise _no_pictures(folder / name)
+            raise _no_pictures(folder / name, f"put the pictures of the class {name} into it, or remove it")
         paths += found
         labels += [name] * len(found)
     return paths, labels
@@ -106,12 +106,11 @@ def _pictures(folder: Path) -> list[Path]:
         )
 
 
-def _no_pictures(folder: Path) -> DataError:
+def _no_pictures(folder: Path, remedy: str = "give a folder with one folder a class, or one of tables") -> DataError:
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     nested = next((entry for entry in entries if entry.is_dir()), None)
     other = next((entry for entry in entries if entry.suffix.lower() in _DATA_FILES or is_idx(entry)), None)
     rule = f"holds no pictures ({', '.join(sorted(_ENDINGS))})"
-    remedy = "give a folder with one folder a class"
     if nested is not None:
         remedy = f"its folders, {nested.name} for one, may be the classes: then give {folder}"
     elif other is not None:

@@ -34,7 +34,8 @@ def npy_rows(path: Path) -> tuple[RowFile, tuple[int, int] | None]:
         offset = file.tell()
     if dtype.kind not in "biuf":
         raise DataError(path.name, str(dtype), "must hold numbers or booleans", "turn every column into numbers first")
-    if len(shape) not in (2, 3) or 0 in shape:
+    # A header may say True, or a negative number, as well.
+    if len(shape) not in (2, 3) or not all(type(side) is int and side > 0 for side in shape):
         rule = "must be rows (rows, columns) or pictures (rows, height, width), at least one"
         raise DataError(f"{path.name}.shape", tuple(shape), rule)
     if by_columns and len(shape) > 1:

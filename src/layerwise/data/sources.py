@@ -86,6 +86,8 @@ def load(
     """
     if not isinstance(data, str | Path):
         return stream_batches(data, missing=missing, window=window, cache=cache)
+    if not str(data).strip():
+        raise DataError("DATA", str(data), f"must be {', '.join(BUILT_IN)}, {_FILES}")
     if stream and str(data) not in BUILT_IN:
         if not is_remote(str(data)):
             _check_exists(data)
@@ -96,8 +98,6 @@ def load(
     if isinstance(data, str) and data in BUILT_IN:
         _refuse_target(target, data)
         return load_built_in(data, cache=cache, progress=progress)
-    if not str(data).strip():
-        raise DataError("DATA", str(data), f"must be {', '.join(BUILT_IN)}, {_FILES}")
     if streams_by_itself(str(data)):
         rule = "is an address" if is_remote(str(data)) else "is a folder of tables"
         raise DataError("DATA", str(data), f"{rule}, which is read as a stream", "ask for a stream: stream=True")

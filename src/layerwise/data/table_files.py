@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from layerwise.data.arrow_files import largest_batch
+from layerwise.data.arrow_files import is_stream, largest_batch
 from layerwise.data.hive import Named, named_columns
 from layerwise.data.limits import check_declared
 from layerwise.data.parquet_files import is_text
@@ -193,8 +193,12 @@ def _parquet(path: Path, file: Any, rows: int, types: Mapping[str, Any] | None) 
 def _arrow(path: Path, file: Any, rows: int, types: Any) -> tuple[Any, Iterator[Any]]:
     module: Any = importlib.import_module("pyarrow.ipc")
     check_declared(path, largest_batch(file))
-    opened = module.open_file(file)
-    batches = (_valid(opened.get_batch(number)) for number in range(opened.num_record_batches))
+    if is_stream(file):
+        opened = module.open_stream(file)
+        batches = (_valid(batch) for batch in opened)
+    else:
+        opened = module.open_file(file)
+        batches = (_valid(opened.get_batch(number)) for number in range(opened.num_record_batches))
     return opened.schema, (batch.slice(first, rows) for batch in batches for first in range(0, batch.num_rows, rows))
 
 

@@ -45,11 +45,8 @@ def table_sequel(source: str, target: str | None = None, *, missing: bool = Fals
         Where there is no column ``target``.
     """
     files = table_files(source)
-    schemas = [_schema(file, target) for file in files]
-    first = schemas[0]
-    for file, schema in zip(files[1:], schemas[1:], strict=True):
-        _check_same(file, schema, files[0], first)
-    names = [str(name) for name in first]
+    kinds = _common(files, [_schema(file, target) for file in files], target)
+    names = list(kinds)
     if target is not None and target not in names:
         close = difflib.get_close_matches(target, names, n=1)
         remedy = f"did you mean {close[0]!r}?" if close else "give one of them"
@@ -58,8 +55,8 @@ def table_sequel(source: str, target: str | None = None, *, missing: bool = Fals
     features = tuple(name for name in names if name != target)
     if not features:
         raise DataError(files[0].name, "no column beside the target", "must hold at least one", "add columns")
-    types = tuple(_numeric(first[name], name, files[0].name, target, missing) for name in features)
-    parts = _parts(files, first, features, np.result_type(*types), target, missing)
+    types = tuple(_numeric(kinds[name], name, files[0].name, target, missing) for name in features)
+    parts = _parts(files, kinds, features, np.result_type(*types), target, missing)
     return Sequel(_title(source), parts, features, types)
 
 
@@ -68,7 +65,7 @@ def _title(source: str) -> str:
 
 
 def _schema(file: TableFile, target: str | None) -> dict[str, Any]:
-    """Column name → type. What a .csv file holds as whole numbers may have a fraction further down."""
+    """Column → type, null where the rows do not say; whole numbers of a .csv file may have a fraction further down."""
     pa: Any = importlib.import_module("pyarrow")
 
     with file.read(1000) as (schema, batches):
@@ -81,13 +78,11 @@ def _schema(file: TableFile, target: str | None) -> dict[str, Any]:
         table = pa.Table.from_batches(first, schema)
         check_header(names, Path(file.name), table)
     for name, kind in found.items():
+        if pa.types.is_null(kind):
+            continue
         if name == target:
             found[name] = kind if pa.types.is_integer(kind) else pa.string()
-        elif (
-            pa.types.is_integer(kind)
-            or pa.types.is_null(kind)
-            or (pa.types.is_string(kind) and _begins_as_number(table.column(name)))
-        ):
+        elif pa.types.is_integer(kind) or (pa.types.is_string(kind) and _begins_as_number(table.column(name))):
             found[name] = pa.float64()
     return found
 
@@ -101,22 +96,44 @@ def _begins_as_number(column: Any) -> bool:
     return True
 
 
-def _check_same(file: TableFile, schema: dict[str, Any], other: TableFile, expected: dict[str, Any]) -> None:
+def _common(files: list[TableFile], schemas: list[dict[str, Any]], target: str | None) -> dict[str, Any]:
+    """The type of each column: that of the first file whose rows say one."""
+    pa: Any = importlib.import_module("pyarrow")
+
+    written = files[0].form != "csv"  # a .csv file says of types what its first rows show
+    common, said = dict(schemas[0]), dict.fromkeys(schemas[0], files[0])
+    for file, schema in zip(files[1:], schemas[1:], strict=True):
+        _check_names_alike(file, schema, files[0], common)
+        for name, kind in schema.items():
+            if pa.types.is_null(common[name]):
+                common[name], said[name] = kind, file
+            elif not (pa.types.is_null(kind) or kind == common[name]):
+                if written or name != target:
+                    rule = f"must be {common[name]} as in {said[name].name}"
+                    remedy = "write all files with one schema" if written else "write numbers alone in all files"
+                    raise DataError(f"{file.name}, column {name!r}", str(kind), rule, remedy)
+                common[name] = pa.string()
+    if not written:
+        for name, kind in common.items():
+            if pa.types.is_null(kind):
+                common[name] = pa.string() if name == target else pa.float64()
+    return common
+
+
+def _check_names_alike(file: TableFile, schema: dict[str, Any], other: TableFile, expected: dict[str, Any]) -> None:
     if list(schema) != list(expected):
         odd = [name for name in (*schema, *expected) if (name in schema) != (name in expected)]
         received = f"column {odd[0]!r}" if odd else "the same columns in another order"
         rule = f"must have the columns of {other.name}, in the same order"
         raise DataError(file.name, received, rule, "move it to another folder, or bring it in line")
-    for name, kind in schema.items():
-        if kind != expected[name]:
-            rule = f"must be {expected[name]} as in {other.name}"
-            raise DataError(f"{file.name}, column {name!r}", str(kind), rule, "write all files with one schema")
 
 
 def _numeric(kind: Any, name: str, what: str, target: str | None, missing: bool) -> np.dtype[Any]:
     """In what a column is stored."""
     pa: Any = importlib.import_module("pyarrow")
 
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
     if pa.types.is_boolean(kind):
         dtype = np.dtype(np.uint8)
     elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
@@ -157,6 +174,8 @@ def _numbers(column: Any, name: str, what: str, first_row: int, missing: bool) -
         row = first_row + int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
         remedy = f"fill the gap or leave row {row} out (rows are counted from 0)"
         raise DataError(f"{what}, row {row}, column {name!r}", None, "must not be missing", remedy)
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
     if pa.types.is_decimal(column.type) or pa.types.is_null(column.type):
         column = column.cast(pa.float64())
     elif pa.types.is_boolean(column.type):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
 import numpy as np
 
 from layerwise.errors import OptionError
+from layerwise.warning import warn
 
 __all__ = ["LadderWarning", "adapt_ladder", "checked_ladder", "ladder", "warn_if_coarse"]
 
@@ -96,11 +96,10 @@ def warn_if_coarse(betas: Sequence[float], rates: Sequence[float], lowest: float
     if rate < lowest:
         # With about half of the swaps accepted a row crosses the ladder fastest for its cost.
         enough = max(len(places), math.ceil(2 * sum(1 - rate for rate, _, _ in tried))) + 1
-        warnings.warn(
+        warn(
             f"the ladder of {len(places)} temperatures is too coarse: only {rate:.1%} of the swaps between "
             f"β = {low:.3g} and {high:.3g} are accepted; space it by adapt_ladder, and take about {enough}",
             LadderWarning,
-            stacklevel=2,
         )
 
 

@@ -10,7 +10,6 @@ the other way round. A likelihood that is to be compared with others' should be 
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -26,6 +25,7 @@ from layerwise.errors import DataError, OptionError
 from layerwise.randomness import RandomStream
 from layerwise.shapes import PerRow, VisibleBatch, VisibleChains, VisibleVector
 from layerwise.units import NoisyRectifiedUnits
+from layerwise.warning import warn
 
 __all__ = ["LikelihoodMethod", "LikelihoodWarning", "LogLikelihood", "log_likelihood"]
 
@@ -185,19 +185,17 @@ def _warn(rbm: RBM, result: LogLikelihood, chains: int, temperatures: int) -> No
         where = f"is somewhere near {result.lower:.2f} to {result.upper:.2f}"
         if apart < 0:
             where = f"is {result.upper:.2f} at most, since the backward chains' starts miss modes of the machine"
-        warnings.warn(
+        warn(
             f"forward and backward annealing lie {abs(apart):.2f} nats apart: the log-likelihood {where}; anneal "
             f"through more temperatures than {temperatures:,} (then take more chains than {chains:,}), give the mean "
             "of the training data, or starts that have run longer",
             LikelihoodWarning,
-            stacklevel=3,
         )
     if any(isinstance(module, NoisyRectifiedUnits) for module in rbm.modules()):
-        warnings.warn(
+        warn(
             "noisy_rectified units are drawn approximately, so annealing through them is off by an amount that no "
             "standard error shows; take rectified units where the likelihood matters",
             LikelihoodWarning,
-            stacklevel=3,
         )
 
 

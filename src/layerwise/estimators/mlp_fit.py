@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,6 +27,7 @@ from layerwise.training.loop import Place, run
 from layerwise.training.network_epochs import EpochInfo, finished
 from layerwise.training.pace import Pace
 from layerwise.training.quasi_newton import Minimum, minimise
+from layerwise.warning import warn
 
 __all__ = ["Going", "by_all_rows", "by_minibatches", "carried", "warn_unfinished"]
 
@@ -113,7 +113,7 @@ def by_minibatches(
         _put(network.cpu(), pace.kept)
         raise
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", UserWarning, stacklevel=8)  # of the caller
+        warn("Training interrupted by user.")
     last = _moved(pace.last or state, torch.device("cpu"))
     used = finished(last)
     if pace.judge is not None:
@@ -199,7 +199,7 @@ def warn_unfinished(estimator: Any, found: Minimum | None) -> None:
             f"lbfgs failed to converge after {found.iterations} iteration(s): {found.message}\n"
             "Increase max_iter or max_fun, or scale the columns."
         )
-    warnings.warn(said, ConvergenceWarning, stacklevel=7)  # of the caller
+    warn(said, ConvergenceWarning)
 
 
 @torch.no_grad()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -21,6 +20,7 @@ from layerwise.estimators.options import Choice, Flag, Number, Seed, Whole, choi
 from layerwise.estimators.unit_rows import checked_weights
 from layerwise.networks import Poisson, Squared
 from layerwise.training.vigilance import TrainingWarning
+from layerwise.warning import warn
 
 __all__ = ["MLPRegressor"]
 
@@ -266,7 +266,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         targets = np.asarray(y)
         if len(targets) > 1 and (targets == targets[0]).all():
             what = f"y = {targets[0]} in every row: the network has learned that number, and nothing of the columns"
-            warnings.warn(what, TrainingWarning, stacklevel=2)
+            warn(what, TrainingWarning)
         return self
 
     @by_minibatches_only

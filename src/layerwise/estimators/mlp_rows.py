@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -22,6 +21,7 @@ from layerwise.networks.loss import Loss
 from layerwise.randomness import RandomStream
 from layerwise.training.gradient_descent import Aim
 from layerwise.training.ranks import ALONE, Ranks
+from layerwise.warning import warn
 
 __all__ = ["Lesson", "hold_out", "read_rows", "read_rows_and_targets"]
 
@@ -66,7 +66,7 @@ class Lesson:
             return min(LARGEST_BATCH, len(self))
         if cast(int, asked) > len(self):
             said = "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
-            warnings.warn(said, UserWarning, stacklevel=9)  # of the caller
+            warn(said)
         return min(int(cast(int, asked)), len(self))
 
     def stream(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
@@ -28,6 +27,7 @@ from layerwise.training.perceptron_epochs import Patience, Trained, learn
 from layerwise.training.perceptron_rule import PerceptronLearning
 from layerwise.training.perceptron_state import PerceptronInfo, PerceptronState
 from layerwise.training.separation import Separability, separability
+from layerwise.warning import warn
 
 __all__ = ["Perceptron"]
 
@@ -247,11 +247,10 @@ class Perceptron(ClassifierMixin, Estimator):
         self._keep(learning, trained, values)
         self.mistakes_, self.t_ = trained.mistakes, 1.0 + self.n_iter_ * values.shape[0]
         if self.tol is not None and self.n_iter_ == max_iter:
-            warnings.warn(
+            warn(
                 "Maximum number of iteration reached before convergence. Consider increasing max_iter to improve the "
                 "fit; rule='pocket' keeps the best weights where no hyperplane separates the classes.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
         return self
 

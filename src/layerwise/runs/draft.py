@@ -226,8 +226,10 @@ class Draft:
 
 
 def located(source: str, folder: Path) -> str:
-    """A built-in data set's name and an address as they are, a path made absolute."""
-    return source if source in BUILT_IN or is_remote(source) else str((folder / Path(source).expanduser()).absolute())
+    """A built-in data set's name, an address and nothing as they are, a path made absolute."""
+    if source in BUILT_IN or is_remote(source) or not source.strip():
+        return source
+    return str((folder / Path(source).expanduser()).absolute())
 
 
 def _table(value: object) -> dict[str, Any] | None:

@@ -8,7 +8,6 @@ run is asked to stop.
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -36,6 +35,7 @@ from layerwise.training.checkpoint import Checkpoints, write_atomically
 from layerwise.training.course import Course
 from layerwise.training.memory import enough_memory
 from layerwise.training.ranks import ALONE, Ranks
+from layerwise.warning import warn
 
 __all__ = ["Job", "begin", "go_on"]
 
@@ -113,7 +113,7 @@ def _saved(folder: RunFolder) -> dict[str, Any]:
         return {"recipe": recipe, "checkpoint": None}
     tree, problems = checkpoints.load()
     for problem in problems:
-        warnings.warn(f"{problem}; the run goes on from the checkpoint before it", stacklevel=3)
+        warn(f"{problem}; the run goes on from the checkpoint before it")
     return {"recipe": recipe, "checkpoint": tree}
 
 

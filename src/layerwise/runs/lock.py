@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-import warnings
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from layerwise.data.system_lock import FIRST_LOCKED_BYTE, TAKEN, take_lock
 from layerwise.errors import RunError, StorageError
 from layerwise.runs.folder import RunFolder
+from layerwise.warning import warn
 
 __all__ = ["alone_in"]
 
@@ -71,7 +71,7 @@ def _take(handle: int, folder: Path) -> None:
         take_lock(handle)
     except OSError as problem:
         if problem.errno not in TAKEN:
-            warnings.warn(f"the file system of {folder} has no locks: start no second process on it", stacklevel=5)
+            warn(f"the file system of {folder} has no locks: start no second process on it")
             return
         os.lseek(handle, 0, os.SEEK_SET)
         owner = os.read(handle, FIRST_LOCKED_BYTE).decode("ascii", "replace")

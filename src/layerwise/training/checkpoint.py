@@ -220,19 +220,23 @@ class Checkpoints:
         self.folder = folder
 
     def paths(self) -> list[Path]:
-        """Checkpoints from the oldest to the newest; links are none."""
-        found = (path for path in self.folder.glob("*.safetensors") if not path.is_symlink())
-        numbered = [path for path in found if re.fullmatch("[0-9]+", path.stem)]
+        """Checkpoints from the oldest to the newest; links and folders are none."""
+        return [path for path in self._numbered() if path.is_file() and not path.is_symlink()]
+
+    def _numbered(self) -> list[Path]:
+        """Whatever is called as a checkpoint is."""
+        numbered = [path for path in self.folder.glob("*.safetensors") if re.fullmatch("[0-9]+", path.stem)]
         return sorted(numbered, key=lambda path: int(path.stem))
 
     def save(self, tree: Mapping[str, Any]) -> Path:
         """Write the next checkpoint, then drop the oldest beyond the last two."""
-        earlier = self.paths()
-        number = int(earlier[-1].stem) + 1 if earlier else 1
+        taken, earlier = self._numbered(), self.paths()
+        number = int(taken[-1].stem) + 1 if taken else 1
         path = self.folder / f"{number:06d}.safetensors"
         write_tree(path, tree, "checkpoint")
         for old in earlier[: max(0, len(earlier) + 1 - self.KEPT)]:
-            old.unlink(missing_ok=True)
+            with suppress(OSError):  # what was to be saved is
+                old.unlink()
         return path
 
     def load(self) -> tuple[dict[str, Any], list[RunError]]:

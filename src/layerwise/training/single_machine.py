@@ -7,7 +7,6 @@ clamped Gibbs steps with a stream of their own.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,6 +29,7 @@ from layerwise.training.ranks import ALONE, Ranks
 from layerwise.training.schedules import Linear
 from layerwise.training.vigilance import TrainingWarning, diagnose, diagnose_growth
 from layerwise.units import BernoulliUnits, UnitKind, kind_from
+from layerwise.warning import warn
 
 __all__ = [
     "ClassInfo",
@@ -142,7 +142,7 @@ class OneMachine:
         for symptom in diagnose(state, rows):
             if symptom.fatal:
                 raise DivergenceError(f"{title}: {symptom}; what was saved before is intact")
-            warnings.warn(f"{title}: {symptom}", TrainingWarning, stacklevel=2)
+            warn(f"{title}: {symptom}", TrainingWarning)
         known, rows = ~rows.isnan(), filled(rbm, rows)
         hidden = rbm.mean_h_from_v(rows)
         error = ((rows - rbm.mean_v_from_h(hidden)) * known).square().sum(1).mean()

@@ -11,7 +11,6 @@ References
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any, Generic, cast
 
@@ -30,6 +29,7 @@ from layerwise.training.contrastive_state import ContrastiveState
 from layerwise.training.contrastive_tree import snapshot
 from layerwise.training.divergence import largest
 from layerwise.training.keeping import Keeper, State
+from layerwise.warning import warn
 
 __all__ = ["Symptom", "TrainingWarning", "Vigilance", "diagnose", "diagnose_growth"]
 
@@ -257,7 +257,7 @@ class Vigilance(Generic[State]):
                 raise DivergenceError(f"{self.where}: {symptom} ({kept}; this is epoch {epoch + 1})")
             if symptom.cause not in self._said:
                 self._said.add(symptom.cause)
-                warnings.warn(f"{self.where}: {symptom}", TrainingWarning, stacklevel=2)
+                warn(f"{self.where}: {symptom}", TrainingWarning)
         self._norm, self._chains = _norm(state.rbm), chains
         self.good_epoch, self._good = epoch, tree
         return state
