@@ -164,7 +164,7 @@ def _whole(values: npt.NDArray[Any], what: str) -> npt.NDArray[np.int64]:
         remedy = (
             "mark a row without label with -1"
             if np.isnan(values[row])
-            else "numbers of a table are predicted by --model mlp"
+            else "numbers of a table are predicted by --model mlp --predicts numbers"
         )
         raise DataError(f"{what}, row {row}", float(values[row]), _ACCEPTED, remedy)
     return values.astype(np.int64)

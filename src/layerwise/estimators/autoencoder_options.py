@@ -19,6 +19,7 @@ from layerwise.shapes import Scalar
 from layerwise.training.code_penalties import ContractiveCode, SparseCode
 from layerwise.training.corruption import corruption_of
 from layerwise.training.gradient_descent import Corruption, GradientDescent, Penalty
+from layerwise.training.ranges import under_its_own_name
 from layerwise.training.stacking import Stacking
 from layerwise.units import Activation, activation_named
 
@@ -85,7 +86,8 @@ def trainer_from(estimator: Any, trainer: GradientDescent, back: Reconstruction,
     corruption: Corruption | None = None
     if estimator.corruption is not None:
         name = choice("corruption", estimator.corruption, *_CORRUPTIONS)
-        corruption = corruption_of(name, amount, back.kind.name, sample)
+        with under_its_own_name("corruption_amount"):
+            corruption = corruption_of(name, amount, back.kind.name, sample)
     return replace(trainer, loss=back.loss, aim="values", corruption=corruption, penalty=_penalty_from(estimator))
 
 

@@ -76,7 +76,7 @@ def known_labels(y: object, n_rows: int) -> tuple[npt.NDArray[np.bool_], npt.NDA
     labels, present = _read(y, n_rows)
     if not present.any():
         rule = "some rows must have a label: at least one in each class"
-        remedy = "to learn from unlabelled rows alone, use BernoulliRBM"
+        remedy = "to learn from unlabelled rows alone, use RBM, DBN or StackedAutoencoder"
         raise DataError("y", f"{n_rows} rows without label", rule, remedy)
     return present, _known(labels, present)
 

@@ -145,4 +145,10 @@ def _check_that_it_learns(network: nn.Sequential) -> None:
 
 @torch.no_grad()
 def _tried(network: nn.Sequential, row: Tensor) -> Tensor:
-    return cast(Tensor, network.eval()(row))
+    try:
+        found: object = network.eval()(row)
+    except (AttributeError, TypeError) as problem:  # a module that was handed what is no tensor
+        raise RuntimeError(str(problem)) from problem
+    if not isinstance(found, Tensor):
+        raise RuntimeError(f"it gives a {type(found).__name__}, no tensor")
+    return found

@@ -110,6 +110,8 @@ class Network(nn.Sequential):
             raise OptionError("sizes", tuple(sizes), rule, "give sizes such as (64, 100, 10)")
         if normalisation is not None and normalisation not in _NORMALISATIONS:
             raise OptionError("normalisation", normalisation, "must be 'batch' or 'layer'", "leave it out for none")
+        if isinstance(activation, str):
+            activation = activation_named(activation)
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         last = len(sizes) - 1
         for number, (below, above) in enumerate(pairwise(sizes), 1):

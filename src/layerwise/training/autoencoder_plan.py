@@ -80,6 +80,9 @@ class AutoencoderPlan(NetworkPlan):
             activation_named(self.code_activation)
         with under_its_own_name("corruption_amount"):
             corruption_named("masking" if self.corruption == "none" else self.corruption, self.corruption_amount)
+        if self.corruption == "none" and self.corruption_amount != AutoencoderPlan.corruption_amount:
+            rule = "is for a corruption, and none was asked for"
+            raise OptionError("corruption_amount", self.corruption_amount, rule, "give corruption = 'masking'")
 
     def descent(self, steps: int) -> GradientDescent:
         """The trainer, whose learning rate reaches zero after so many steps."""

@@ -47,7 +47,8 @@ def trouble(network: nn.Sequential, x: Tensor, step: int, loss: float) -> str:
             break
         if (reach := float(x.abs().max())) > largest:
             largest, where = reach, f"layer {layer.name!r} gives the largest values, up to {reach:.2g}"
-    return f"step {step}: the loss is {loss} ({where}); lower the learning rate, or clip the gradient"
+    remedy = "scale the columns and the targets" if step == 1 else "lower the learning rate, or clip the gradient"
+    return f"step {step}: the loss is {loss} ({where}); {remedy}"
 
 
 @dataclass

@@ -45,6 +45,8 @@ __all__ = [
     "whole_gradient",
 ]
 
+_OF_OTHER_USE = ("Optimizer", "LBFGS", "Muon", "SparseAdam")
+"""The idea itself, and what asks for the loss again, for matrices alone, or for sparse gradients."""
 TorchSchedule = Callable[[Optimizer], LRScheduler]
 """Makes one of torch's schedulers for an optimiser; it is asked once a minibatch."""
 
@@ -263,7 +265,7 @@ def _kind(optimiser: str | type[Optimizer]) -> type[Optimizer]:
     known: dict[str, type[Optimizer]] = {
         name.lower(): kind
         for name, kind in vars(torch.optim).items()
-        if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer
+        if isinstance(kind, type) and issubclass(kind, Optimizer) and name not in _OF_OTHER_USE
     }
     if optimiser.lower() not in known:
         raise OptionError("optimiser", optimiser, f"must be one of torch's: {', '.join(sorted(known))}")

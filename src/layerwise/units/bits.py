@@ -39,7 +39,7 @@ def read_bits(x: np.ndarray | Tensor, inputs: int) -> Tensor:
 
 
 def like(x: Bits, bits: Tensor) -> Bits:
-    """Bits of the type that ``x`` has."""
-    if isinstance(x, np.ndarray):
-        return cast(Bits, bits.cpu().numpy().astype(x.dtype))
-    return bits.to(x.dtype)
+    """Bits of the type that ``x`` has; an array where it is a list."""
+    if isinstance(x, Tensor):
+        return cast(Bits, bits.to(x.dtype))
+    return cast(Bits, bits.cpu().numpy().astype(np.asarray(x).dtype))

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
@@ -74,7 +75,7 @@ class ThresholdNeuron:
         if not weights or not all(map(math.isfinite, weights)):
             rule = "must hold one finite number an input, for one input at least"
             raise OptionError("weights", self.weights, rule, "give weights such as (1, 1, -1)")
-        if math.isnan(self.threshold):
+        if not isinstance(self.threshold, Real) or math.isnan(self.threshold):
             raise OptionError("threshold", self.threshold, "must be a number", "a neuron never fires with infinity")
         if self.inhibition not in ("subtractive", "absolute"):
             raise OptionError("inhibition", self.inhibition, "must be 'subtractive' or 'absolute'")
@@ -121,11 +122,16 @@ def at_least(count: int, inputs: int) -> ThresholdNeuron:
     ------
     OptionError
     """
-    if inputs < 1:
-        raise OptionError("inputs", inputs, "must be at least 1")
-    if not 0 <= count <= inputs:
-        raise OptionError("count", count, f"must be from 0 to the number of inputs, {inputs}")
+    inputs = _checked(inputs)
+    if not isinstance(count, Integral) or not 0 <= count <= inputs:
+        raise OptionError("count", count, f"must be a whole number from 0 to the number of inputs, {inputs}")
     return ThresholdNeuron((1.0,) * inputs, float(count))
+
+
+def _checked(inputs: int) -> int:
+    if not isinstance(inputs, Integral) or inputs < 1:
+        raise OptionError("inputs", inputs, "must be a whole number of at least 1")
+    return inputs
 
 
 def and_gate(inputs: int = 2) -> ThresholdNeuron:
@@ -140,7 +146,7 @@ def or_gate(inputs: int = 2) -> ThresholdNeuron:
 
 def majority(inputs: int = 3) -> ThresholdNeuron:
     """Fires if more than half of its inputs do."""
-    return at_least(inputs // 2 + 1, inputs)
+    return at_least(_checked(inputs) // 2 + 1, inputs)
 
 
 def not_gate() -> ThresholdNeuron:
@@ -150,9 +156,9 @@ def not_gate() -> ThresholdNeuron:
 
 def nor_gate(inputs: int = 2) -> ThresholdNeuron:
     """Fires if none of its inputs does: a threshold of 0 and nothing but absolute inhibition."""
-    return ThresholdNeuron((-1.0,) * inputs, 0.0, "absolute")
+    return ThresholdNeuron((-1.0,) * _checked(inputs), 0.0, "absolute")
 
 
 def nand_gate(inputs: int = 2) -> ThresholdNeuron:
     """Fires unless all of its inputs do; inhibition must be subtractive for that, as one veto would be enough."""
-    return ThresholdNeuron((-1.0,) * inputs, 1.0 - inputs)
+    return ThresholdNeuron((-1.0,) * _checked(inputs), 1.0 - inputs)
