@@ -139,6 +139,43 @@ def test_a_class_weight_is_a_weight_of_its_rows() -> None:
         MLPClassifier(class_weight="balanced").partial_fit(X, y, classes=[0, 1, 2])
 
 
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_minibatch_without_weight_is_as_if_it_were_not_there(kind: Any, solver: str) -> None:
+    X, y = rows()
+    weights = np.arange(60) % 7 + 0.0
+    weights[10:30] = weights[50:] = 0.0
+    some = np.r_[0:10, 30:50]
+    options: dict[str, Any] = {"hidden_layer_sizes": (6,), "batch_size": 10, "shuffle": False, "max_iter": 5}
+    options |= {"solver": solver, "dropout": 0.2, "input_dropout": 0.1, "random_state": 0, "watch_gradients": True}
+    found = kind(**options).fit(X, y, weights)
+    expected = kind(**options).fit(X[some], y[some], weights[some])
+    same(found, expected)
+    assert found.loss_curve_ == expected.loss_curve_
+    assert found.t_ == 5 * 60
+    assert (len(found.gradient_flow_), len(expected.gradient_flow_)) == (0, 5)  # the last minibatch weighs nothing
+
+
+def test_rows_that_all_weigh_nothing_are_refused_before_training() -> None:
+    X, y = rows()
+    sorted_by_class = np.argsort(y, kind="stable")
+    X, y = X[sorted_by_class], y[sorted_by_class]
+    options: dict[str, Any] = {"hidden_layer_sizes": (5,), "max_iter": 3, "batch_size": 10, "shuffle": False}
+    found = MLPClassifier(class_weight={0: 0, 1: 1, 2: 1}, **options).fit(X, y)  # whole minibatches weigh nothing
+    assert np.isfinite(found.loss_curve_).all()
+    for solver in ("adam", "lbfgs"):
+        none = MLPClassifier((5,), class_weight={0: 0, 1: 0, 2: 0}, solver=solver)
+        with pytest.raises(DataError, match="sample_weight times class_weight = 'all zero'"):
+            none.fit(X, y)
+    with pytest.raises(DataError, match="sample_weight times class_weight = 'all zero'"):
+        MLPClassifier((5,), class_weight={0: 0}).fit(X, y, (y == 0) * 1.0)
+    one = np.eye(60)  # the one row that weighs something is held out, or it is not
+    for row, where in enumerate(one[:20]):
+        held_out = MLPRegressor(early_stopping=True, validation_fraction=0.5, random_state=row)
+        with pytest.raises(DataError, match=r"weights for validation set are all zero|row that is learned from must"):
+            held_out.fit(X, y, where)
+
+
 @pytest.mark.parametrize("kind", BOTH)
 def test_gradients_are_watched_epoch_by_epoch_and_nothing_else_changes(kind: Any) -> None:
     X, y = rows()

@@ -119,8 +119,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     loss_curve_ : list of float
         The loss of each epoch, over its minibatches as they came.
     gradient_flow_ : list of GradientFlowInfo
-        With ``watch_gradients``, of the last minibatch of each epoch: gradients, residuals and saturation layer by
-        layer, and the length of the step beside that of the weights.
+        With ``watch_gradients``, of the last minibatch of each epoch, if it weighs anything: gradients, residuals and
+        saturation layer by layer, and the length of the step beside that of the weights.
     validation_scores_ : list of float or None
         Accuracy on held-out rows after each epoch.
     best_validation_score_ : float or None
@@ -363,6 +363,9 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         if self.class_weight is not None:
             of_class = np.asarray(cast(Any, class_weights).compute_sample_weight(self.class_weight, labels))
             weights = of_class if weights is None else weights * of_class
+            if not weights.any():
+                rule = "of some row both must be above zero"
+                raise DataError("sample_weight times class_weight", "all zero", rule, "leave one of the two out")
         if self._binarizer.y_type_ == "multiclass":
             self.n_outputs_, self.out_activation_ = len(self.classes_), "softmax"
             return Lesson(values, torch.from_numpy(self._codes(labels)), weights, CrossEntropy(smoothing))

@@ -114,8 +114,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     loss_curve_ : list of float
         The loss of each epoch, over its minibatches as they came.
     gradient_flow_ : list of GradientFlowInfo
-        With ``watch_gradients``, of the last minibatch of each epoch: gradients, residuals and saturation layer by
-        layer, and the length of the step beside that of the weights.
+        With ``watch_gradients``, of the last minibatch of each epoch, if it weighs anything: gradients, residuals and
+        saturation layer by layer, and the length of the step beside that of the weights.
     validation_scores_ : list of float or None
         R² on held-out rows after each epoch.
     best_validation_score_ : float or None

@@ -180,4 +180,7 @@ def hold_out(
     if lesson.weights is not None and not lesson.weights[held].any():
         rule = "The sample weights for validation set are all zero"
         raise DataError("sample_weight", "zero for each row held out", rule, "take another random_state")
+    if lesson.weights is not None and not lesson.weights[learned].any():
+        rule = "some row that is learned from must have a sample weight above zero"
+        raise DataError("sample_weight", "zero for each row not held out", rule, "take another random_state")
     return learned, held
