@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags, multiclass
-from sklearn.utils import class_weight as class_weights
 from torch import nn
 
-from layerwise.errors import DataError, OptionError
+from layerwise.errors import DataError
+from layerwise.estimators.class_weights import refuse_balanced, weights_by_class
 from layerwise.estimators.mlp import Floats, MultilayerPerceptron, by_minibatches_only
 from layerwise.estimators.mlp_rows import Lesson, read_rows_and_targets
 from layerwise.estimators.options import Choice, Flag, Number, Seed, Whole, number
@@ -88,8 +88,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     label_smoothing : float, default=0.0
         This share of each row's label is spread over all classes.
     class_weight : dict, "balanced" or None, default=None
-        What the rows of each class count, times their own weight; ``"balanced"``:
-        ``n_samples / (n_classes * np.bincount(y))``. For several labels a row a list of dicts.
+        What the rows of each class count, at least 0, times their own weight; 1 of a class left out.
+        ``"balanced"``: ``n_samples / (n_classes * np.bincount(y))``. For several labels a row a list of dicts.
     averaging : float, default=0.0
         Memory of a running mean of the weights, which is what is kept; 0 keeps the last ones.
     network : torch.nn.Sequential, optional
@@ -293,9 +293,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         OptionError, DataError, ValueError, DivergenceError
             As in :meth:`fit`; and a label that is none of the classes, ``early_stopping``, balanced classes.
         """
-        if isinstance(self.class_weight, str):
-            rule = "class_weight 'balanced' is not supported for partial_fit: some rows do not tell how many there are"
-            raise OptionError("class_weight", self.class_weight, rule, "give a dict, from compute_class_weight say")
+        refuse_balanced(self.class_weight)
         told = told_classes(classes, getattr(self, "classes_", None))
         if not hasattr(self, "classes_"):
             several = str(cast(Any, multiclass).type_of_target(y)).startswith("multilabel")
@@ -361,7 +359,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         self._check_labels(labels)
         weights = checked_weights(sample_weight, int(values.shape[0]))
         if self.class_weight is not None:
-            of_class = np.asarray(cast(Any, class_weights).compute_sample_weight(self.class_weight, labels))
+            of_class = weights_by_class(self.class_weight, self.classes_, labels)
             weights = of_class if weights is None else weights * of_class
             if not weights.any():
                 rule = "of some row both must be above zero"

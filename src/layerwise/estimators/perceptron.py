@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from layerwise.errors import DataError, OptionError
 from layerwise.estimators.audience import audience_of
+from layerwise.estimators.class_weights import refuse_balanced
 from layerwise.estimators.conversion import stream_from
 from layerwise.estimators.estimator import Estimator
 from layerwise.estimators.options import Choice, Flag, Number, Seed, Whole, flag, number, verbosity, whole_number
@@ -86,7 +87,8 @@ class Perceptron(ClassifierMixin, Estimator):
     n_iter_no_change : int, default=5
         So many epochs in a row may be no better.
     class_weight : dict, "balanced" or None, default=None
-        What the rows of each class count; ``"balanced"``: ``n_samples / (n_classes * np.bincount(y))``.
+        What the rows of each class count, at least 0, and 1 of a class left out; ``"balanced"``:
+        ``n_samples / (n_classes * np.bincount(y))``.
     warm_start : bool, default=False
         Whether :meth:`fit` starts at the weights of the last fit.
     rule : {"rosenblatt", "delta", "pocket", "averaged"}, default="rosenblatt"
@@ -279,9 +281,7 @@ class Perceptron(ClassifierMixin, Estimator):
         learning, _, patience, see = self._options()
         if self.early_stopping:
             raise OptionError("early_stopping", True, "should be False with partial_fit", "hold rows out yourself")
-        if isinstance(self.class_weight, str):
-            rule = "class_weight 'balanced' is not supported for partial_fit: some rows do not tell how many there are"
-            raise OptionError("class_weight", self.class_weight, rule, "give a dict, from compute_class_weight say")
+        refuse_balanced(self.class_weight)
         first = not hasattr(self, "classes_")
         values, labels = self._rows(X, y, reset=first)
         known = told_classes(classes, None if first else self.classes_)

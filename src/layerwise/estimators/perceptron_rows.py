@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils import class_weight as class_weights
 
 from layerwise.errors import DataError
+from layerwise.estimators.class_weights import weights_of_classes
 from layerwise.estimators.labels import checked_classes
 from layerwise.estimators.unit_rows import checked_weights
 from layerwise.training.perceptron_rule import PerceptronLearning
@@ -44,7 +44,7 @@ def weighted_sides(
 
     Raises
     ------
-    DataError, ValueError
+    DataError, OptionError
         A label is none of the classes, or weights that do not fit.
     """
     weights = checked_weights(sample_weight, len(labels))
@@ -54,7 +54,7 @@ def weighted_sides(
         if name not in code_of:
             rule = f"is none of the classes {', '.join(str(known) for known in classes[:20])}"
             raise DataError("y", name, rule, "leave such rows out")
-    of_class: Weights = cast(Any, class_weights).compute_class_weight(class_weight, classes=classes, y=labels)
+    of_class = weights_of_classes(class_weight, classes, labels)
     codes = np.array([code_of[name] for name in names.tolist()], np.int64)[place]
     rows = signed(values, codes, len(classes))
     if weights is not None:
