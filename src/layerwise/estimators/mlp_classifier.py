@@ -15,6 +15,7 @@ from torch import nn
 
 from layerwise.errors import DataError
 from layerwise.estimators.class_weights import refuse_balanced, weights_by_class
+from layerwise.estimators.labels import refuse_mixed
 from layerwise.estimators.mlp import Floats, MultilayerPerceptron, by_minibatches_only
 from layerwise.estimators.mlp_rows import Lesson, read_rows_and_targets
 from layerwise.estimators.options import Choice, Flag, Number, Seed, Whole, number
@@ -259,7 +260,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         OptionError
             A parameter breaks its rule, or asks for more memory than there is.
         DataError, ValueError
-            Rows that are not finite or are empty, labels that do not fit them, fewer than two classes.
+            Rows that are not finite or are empty, labels that do not fit them or are of several types, fewer than two
+            classes.
         DivergenceError
             The loss left the finite numbers. The network is that of the last good epoch.
 
@@ -294,6 +296,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             As in :meth:`fit`; and a label that is none of the classes, ``early_stopping``, balanced classes.
         """
         refuse_balanced(self.class_weight)
+        refuse_mixed(y)
         told = told_classes(classes, getattr(self, "classes_", None))
         if not hasattr(self, "classes_"):
             several = str(cast(Any, multiclass).type_of_target(y)).startswith("multilabel")
@@ -352,6 +355,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     def _lesson(self, X: object, y: object, sample_weight: object, *, reset: bool, relearn: bool) -> Lesson:
         smoothing = number("label_smoothing", self.label_smoothing, least=0.0, below=1.0, remedy="0.1 is a usual one")
+        refuse_mixed(y)
         values, labels = read_rows_and_targets(self, X, y, reset=reset, numeric=False)
         multiclass.check_classification_targets(labels)
         if relearn or not hasattr(self, "classes_"):

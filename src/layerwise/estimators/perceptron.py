@@ -21,6 +21,7 @@ from layerwise.estimators.audience import audience_of
 from layerwise.estimators.class_weights import refuse_balanced
 from layerwise.estimators.conversion import stream_from
 from layerwise.estimators.estimator import Estimator
+from layerwise.estimators.labels import refuse_mixed
 from layerwise.estimators.options import Choice, Flag, Number, Seed, Whole, flag, number, verbosity, whole_number
 from layerwise.estimators.perceptron_options import learning_from, patience_from, print_epoch
 from layerwise.estimators.perceptron_rows import first_weights, hold_out, told_classes, weighted_sides
@@ -221,7 +222,8 @@ class Perceptron(ClassifierMixin, Estimator):
         OptionError
             A parameter breaks its rule.
         DataError, ValueError
-            Rows that are not finite, too large or empty, labels that do not fit them, fewer than two classes.
+            Rows that are not finite, too large or empty, labels that do not fit them or are of several types, fewer
+            than two classes.
 
         Warns
         -----
@@ -348,6 +350,7 @@ class Perceptron(ClassifierMixin, Estimator):
         DataError, ValueError
             As in :meth:`fit`.
         """
+        refuse_mixed(y)
         checked: Any = cast(Any, validation).check_X_y(X, y, accept_sparse="csr", dtype=np.float64)
         values, labels = checked
         multiclass.check_classification_targets(labels)
@@ -402,6 +405,7 @@ class Perceptron(ClassifierMixin, Estimator):
         return learning, max_iter, patience_from(self), see
 
     def _rows(self, X: object, y: object, *, reset: bool) -> tuple[Any, npt.NDArray[Any]]:
+        refuse_mixed(y)
         types: Any = [np.float64, np.float32] if reset else self.coef_.dtype
         checked: Any = cast(Any, validation).validate_data(
             self, X, y, accept_sparse="csr", dtype=types, order="C", reset=reset
