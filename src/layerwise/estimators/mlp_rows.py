@@ -55,8 +55,12 @@ class Lesson:
         return "targets" if self.targets.is_floating_point() else "labels"
 
     def select(self, rows: npt.NDArray[np.int64]) -> Lesson:
-        """Some of the rows, in their order."""
-        rows = np.sort(rows)
+        """Some of the rows, in the order that they are named in.
+
+        Rows on disk that one window does not hold are in that of their file, which is how they are read.
+        """
+        if isinstance(self.values, StoredValues) and len(rows) > self.values.window_rows:
+            rows = np.sort(rows)
         weights = None if self.weights is None else self.weights[rows]
         return replace(self, values=cast(Any, self.values)[rows], targets=self.targets[rows], weights=weights)
 
