@@ -121,7 +121,10 @@ def run_over(of_batches: list[list[int]], weights: Tensor, loss: Loss, **options
     ("weights", "loss"),
     [
         (torch.tensor([1.0, 2.0, 0.0, 0.0, 0.5, 0.0], dtype=torch.float64), CrossEntropy()),
-        (torch.tensor([1.0, 2.0, 1.0, 0.0, 0.5, 0.0], dtype=torch.float64), CrossEntropy(class_weights=(1.0, 2.0, 0.0))),
+        (
+            torch.tensor([1.0, 2.0, 1.0, 0.0, 0.5, 0.0], dtype=torch.float64),
+            CrossEntropy(class_weights=(1.0, 2.0, 0.0)),
+        ),
     ],
 )
 def test_a_minibatch_without_weight_moves_nothing(weights: Tensor, loss: Loss, by_minibatch: bool) -> None:
