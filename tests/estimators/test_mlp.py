@@ -91,6 +91,15 @@ def test_a_warm_start_goes_on_from_the_weights_there_are(kind: Any, solver: str)
     assert cold.loss_ == cold.fit(X, y).loss_ == first
     with pytest.raises(OptionError, match=r"hidden_layer_sizes = \(7,\): the network that is gone on with"):
         found.set_params(hidden_layer_sizes=(7,)).fit(X, y)
+    with pytest.raises(
+        OptionError, match=r"activation = 'tanh': the network .* units of \['relu'\]; call fit"
+    ):
+        found.set_params(hidden_layer_sizes=(6,), activation="tanh").fit(X, y)
+    if solver != "lbfgs":
+        with pytest.raises(OptionError, match="activation = 'tanh': the network that is gone on with"):
+            found.partial_fit(X, y)
+    none = kind(hidden_layer_sizes=(), warm_start=True, solver=solver, max_iter=2).fit(X, y)
+    none.set_params(activation="tanh").fit(X, y)  # of no hidden unit
 
 
 def test_dropout_of_all_but_nothing_is_the_plain_descent_and_some_is_not() -> None:
