@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import warnings
 from typing import Any
 
 import numpy as np
@@ -91,9 +92,7 @@ def test_a_warm_start_goes_on_from_the_weights_there_are(kind: Any, solver: str)
     assert cold.loss_ == cold.fit(X, y).loss_ == first
     with pytest.raises(OptionError, match=r"hidden_layer_sizes = \(7,\): the network that is gone on with"):
         found.set_params(hidden_layer_sizes=(7,)).fit(X, y)
-    with pytest.raises(
-        OptionError, match=r"activation = 'tanh': the network .* units of \['relu'\]; call fit"
-    ):
+    with pytest.raises(OptionError, match=r"activation = 'tanh': the network .* units of \['relu'\]; call fit"):
         found.set_params(hidden_layer_sizes=(6,), activation="tanh").fit(X, y)
     if solver != "lbfgs":
         with pytest.raises(OptionError, match="activation = 'tanh': the network that is gone on with"):
@@ -337,9 +336,26 @@ def test_a_constant_target_is_learned_and_said(options: dict[str, Any], outputs:
     X, _ = rows()
     y = np.full((60, outputs), 3.0)
     model = MLPRegressor(hidden_layer_sizes=(4,), max_iter=200, random_state=0, **options)
-    with pytest.warns(TrainingWarning, match=r"y = .*3.* in every row"):
+    what = r"every row has y = 3\.0:" if outputs == 1 else r"every row has y\[:, 0\] = 3\.0, y\[:, 1\] = 3\.0:"
+    with pytest.warns(TrainingWarning, match=what):
         model.fit(X, y if outputs > 1 else y[:, 0])
     np.testing.assert_allclose(model.predict(X), np.squeeze(y), atol=0.5)
+
+
+@pytest.mark.parametrize("container", [np.asarray, pd.DataFrame, np.ndarray.tolist])
+def test_of_several_targets_the_constant_one_is_named_and_nothing_is_said_of_the_network(container: Any) -> None:
+    X, y = rows()
+    targets = np.c_[y + 0.5, np.full(60, 1000.0)]
+    with pytest.warns(TrainingWarning) as told:
+        MLPRegressor(hidden_layer_sizes=(4,), max_iter=1, random_state=0).fit(X, container(targets))
+    (said,) = (str(one.message) for one in told if one.category is TrainingWarning)
+    rule = "there is nothing to learn of that from the columns; predict that number"
+    assert said == f"every row has y[:, 1] = 1000.0: {rule}"
+    with pytest.warns(TrainingWarning, match=r"y\[:, 9\] = 0\.0, …: there is"):
+        MLPRegressor(hidden_layer_sizes=(4,), max_iter=1, random_state=0).fit(X, np.zeros((60, 11)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TrainingWarning)
+        MLPRegressor(hidden_layer_sizes=(4,), max_iter=1, random_state=0).fit(X[:1], targets[:1])
 
 
 @pytest.mark.parametrize("kind", BOTH)
