@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,10 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
+from layerwise import load
 from layerwise.errors import DataError, DivergenceError, OptionError
 from layerwise.estimators import DBN, Autoencoder
+from layerwise.units.activations import leaky_relu
 
 SIGMAS = 5.0
 """So many of its own standard errors must a difference be from 0."""
@@ -195,6 +198,46 @@ def test_tied_decoders_have_no_weights_of_their_own() -> None:
 # How it learns
 
 
+@pytest.mark.parametrize("begin", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    ("parameter", "value", "there"),
+    [
+        ("hidden", (6, 2), r"layers of \(4, 3\)"),
+        ("hidden", (4,), r"layers of \(4, 3\)"),
+        ("tied", True, "tied=False"),
+        ("activation", "tanh", r"hidden units of relu\(\)"),
+        ("code_activation", "sigmoid", r"a code of identity\(\)"),
+        ("code_activation", None, r"a code of identity\(\)"),
+        ("network", (nn.Sequential(nn.Linear(6, 2)), nn.Sequential(nn.Linear(2, 6))), "parameters of the shapes"),
+    ],
+)
+def test_a_step_of_another_network_than_there_is_is_refused(begin: str, parameter: str, value: Any, there: str) -> None:
+    X = (np.random.default_rng(0).random((20, 6)) < 0.4).astype(np.float32)
+    model = getattr(Autoencoder((4, 3), epochs=1, random_state=0), begin)(X)
+    before = getattr(model, parameter)
+    with pytest.raises(OptionError, match=f"{parameter} = .*: the network that is gone on with has {there}"):
+        model.set_params(**{parameter: value}).partial_fit(X)
+    model.set_params(**{parameter: before}).partial_fit(X)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"activation": "tanh", "code_activation": None, "tied": True},
+        {"hidden": [4], "activation": leaky_relu(0.2)},
+        {"network": (nn.Sequential(nn.Linear(6, 3), nn.GELU()), nn.Sequential(nn.Linear(3, 6)))},
+    ],
+    ids=str,
+)
+def test_steps_of_the_same_network_go_on_loaded_ones_too(options: dict[str, Any], tmp_path: Path) -> None:
+    X = (np.random.default_rng(0).random((20, 6)) < 0.4).astype(np.float32)
+    model = Autoencoder(epochs=1, random_state=0).set_params(**options).partial_fit(X)
+    again = load(model.save(tmp_path / "model")).partial_fit(X)
+    model.partial_fit(X)
+    for name, tensor in model.network_.state_dict().items():
+        assert torch.equal(tensor, again.network_.state_dict()[name])
+
+
 def test_partial_fit_is_fit_with_one_minibatch_an_epoch() -> None:
     # Not Adam: at the mean the gradient of the last shift is rounding, which Adam makes a step of full length of.
     X, options = bits(), {**QUICK, "schedule": "constant", "optimiser": "sgd", "learning_rate": 0.1}
@@ -345,7 +388,8 @@ def test_networks_that_do_not_fit_are_refused(network: object, message: str) -> 
         ({"loss": "hinge"}, "loss"),
         ({"visible": "magic"}, "visible"),
         ({"corruption": "rain"}, "corruption"),
-        ({"corruption": "masking", "corruption_amount": 2.0}, "share"),
+        ({"corruption": "masking", "corruption_amount": 2.0}, "corruption_amount"),
+        ({"optimiser": "lbfgs"}, "optimiser"),
         ({"corruption_amount": -1.0}, "corruption_amount"),
         ({"sparsity_target": 1.0}, "sparsity_target"),
         ({"sparsity_target": 0.1, "code_activation": "relu"}, "make it a sigmoid"),

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.exceptions import DataConversionWarning
 
+from layerwise import DBNClassifier, MLPClassifier, Perceptron
 from layerwise.errors import DataError
 from layerwise.estimators.labels import encode_classes, known_labels
 
@@ -97,3 +98,39 @@ def test_a_column_of_labels_is_flattened_with_a_warning() -> None:
         classes, codes = encode_classes(np.array([[0], [1], [-1]]), 3)
     assert classes.tolist() == [0, 1]
     assert codes.tolist() == [0, 1, -1]
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, Perceptron])
+@pytest.mark.parametrize(
+    ("entries", "row", "shown"),
+    [
+        (np.array(["a", None, "b"], dtype=object), 1, "None"),
+        (["a", "b", None], 2, "None"),
+        (np.array([None, 1, 2], dtype=object), 0, "None"),
+        (np.array(["a", 1, "b"], dtype=object), 1, "1"),
+        (np.array([1, "a", 2], dtype=object), 1, "'a'"),
+        (np.array([["a"], [1], ["b"]], dtype=object), 1, "1"),
+        (pd.Series(["a", "b", None], dtype="string"), 2, "<NA>"),
+        (pl.Series(["a", None, "b"]), 1, "None"),
+    ],
+    ids=str,
+)
+def test_labels_of_several_types_or_none_are_refused_where_every_row_has_one(
+    kind: Any, entries: Any, row: int, shown: str
+) -> None:
+    X = np.random.default_rng(0).normal(size=(3, 2))
+    said = f"y, row {row} = {shown}: labels must all be numbers, or all texts; leave rows without a label out"
+    for learn in (kind().fit, lambda X, y: kind().partial_fit(X, y, classes=["a", "b"])):
+        with pytest.raises(DataError, match=said):
+            learn(X, entries)
+    with pytest.raises(DataError, match=said.replace("y, row", "classes, row")):
+        kind().partial_fit(X, ["a", "b", "a"], classes=entries)
+    if kind is Perceptron:
+        with pytest.raises(DataError, match=said):
+            kind().separability(X, entries)
+
+
+def test_where_rows_may_lack_a_label_none_is_the_mark_of_that() -> None:
+    X = np.random.default_rng(0).random((6, 2))
+    model = DBNClassifier((2,), epochs=1, fine_tune_epochs=1).fit(X, np.array(["a", None, "b"] * 2, dtype=object))
+    assert model.classes_.tolist() == ["a", "b"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import warnings
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,13 @@ def test_a_warm_start_goes_on_from_the_weights_there_are(kind: Any, solver: str)
     assert cold.loss_ == cold.fit(X, y).loss_ == first
     with pytest.raises(OptionError, match=r"hidden_layer_sizes = \(7,\): the network that is gone on with"):
         found.set_params(hidden_layer_sizes=(7,)).fit(X, y)
+    with pytest.raises(OptionError, match=r"activation = 'tanh': the network .* units of \['relu'\]; call fit"):
+        found.set_params(hidden_layer_sizes=(6,), activation="tanh").fit(X, y)
+    if solver != "lbfgs":
+        with pytest.raises(OptionError, match="activation = 'tanh': the network that is gone on with"):
+            found.partial_fit(X, y)
+    none = kind(hidden_layer_sizes=(), warm_start=True, solver=solver, max_iter=2).fit(X, y)
+    none.set_params(activation="tanh").fit(X, y)  # of no hidden unit
 
 
 def test_dropout_of_all_but_nothing_is_the_plain_descent_and_some_is_not() -> None:
@@ -137,6 +145,43 @@ def test_a_class_weight_is_a_weight_of_its_rows() -> None:
     same(weighted, MLPClassifier(**options).fit(X, y, (np.arange(60) + 1.0) * np.array([3.0, 1.0, 0.5])[y]))
     with pytest.raises(OptionError, match="not supported for partial_fit"):
         MLPClassifier(class_weight="balanced").partial_fit(X, y, classes=[0, 1, 2])
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_minibatch_without_weight_is_as_if_it_were_not_there(kind: Any, solver: str) -> None:
+    X, y = rows()
+    weights = np.arange(60) % 7 + 0.0
+    weights[10:30] = weights[50:] = 0.0
+    some = np.r_[0:10, 30:50]
+    options: dict[str, Any] = {"hidden_layer_sizes": (6,), "batch_size": 10, "shuffle": False, "max_iter": 5}
+    options |= {"solver": solver, "dropout": 0.2, "input_dropout": 0.1, "random_state": 0, "watch_gradients": True}
+    found = kind(**options).fit(X, y, weights)
+    expected = kind(**options).fit(X[some], y[some], weights[some])
+    same(found, expected)
+    assert found.loss_curve_ == expected.loss_curve_
+    assert found.t_ == 5 * 60
+    assert (len(found.gradient_flow_), len(expected.gradient_flow_)) == (0, 5)  # the last minibatch weighs nothing
+
+
+def test_rows_that_all_weigh_nothing_are_refused_before_training() -> None:
+    X, y = rows()
+    sorted_by_class = np.argsort(y, kind="stable")
+    X, y = X[sorted_by_class], y[sorted_by_class]
+    options: dict[str, Any] = {"hidden_layer_sizes": (5,), "max_iter": 3, "batch_size": 10, "shuffle": False}
+    found = MLPClassifier(class_weight={0: 0, 1: 1, 2: 1}, **options).fit(X, y)  # whole minibatches weigh nothing
+    assert np.isfinite(found.loss_curve_).all()
+    for solver in ("adam", "lbfgs"):
+        none = MLPClassifier((5,), class_weight={0: 0, 1: 0, 2: 0}, solver=solver)
+        with pytest.raises(DataError, match="sample_weight times class_weight = 'all zero'"):
+            none.fit(X, y)
+    with pytest.raises(DataError, match="sample_weight times class_weight = 'all zero'"):
+        MLPClassifier((5,), class_weight={0: 0}).fit(X, y, (y == 0) * 1.0)
+    one = np.eye(60)  # the one row that weighs something is held out, or it is not
+    for row, where in enumerate(one[:20]):
+        held_out = MLPRegressor(early_stopping=True, validation_fraction=0.5, random_state=row)
+        with pytest.raises(DataError, match=r"weights for validation set are all zero|row that is learned from must"):
+            held_out.fit(X, y, where)
 
 
 @pytest.mark.parametrize("kind", BOTH)
@@ -291,9 +336,26 @@ def test_a_constant_target_is_learned_and_said(options: dict[str, Any], outputs:
     X, _ = rows()
     y = np.full((60, outputs), 3.0)
     model = MLPRegressor(hidden_layer_sizes=(4,), max_iter=200, random_state=0, **options)
-    with pytest.warns(TrainingWarning, match=r"y = .*3.* in every row"):
+    what = r"every row has y = 3\.0:" if outputs == 1 else r"every row has y\[:, 0\] = 3\.0, y\[:, 1\] = 3\.0:"
+    with pytest.warns(TrainingWarning, match=what):
         model.fit(X, y if outputs > 1 else y[:, 0])
     np.testing.assert_allclose(model.predict(X), np.squeeze(y), atol=0.5)
+
+
+@pytest.mark.parametrize("container", [np.asarray, pd.DataFrame, np.ndarray.tolist])
+def test_of_several_targets_the_constant_one_is_named_and_nothing_is_said_of_the_network(container: Any) -> None:
+    X, y = rows()
+    targets = np.c_[y + 0.5, np.full(60, 1000.0)]
+    with pytest.warns(TrainingWarning) as told:
+        MLPRegressor(hidden_layer_sizes=(4,), max_iter=1, random_state=0).fit(X, container(targets))
+    (said,) = (str(one.message) for one in told if one.category is TrainingWarning)
+    rule = "there is nothing to learn of that from the columns; predict that number"
+    assert said == f"every row has y[:, 1] = 1000.0: {rule}"
+    with pytest.warns(TrainingWarning, match=r"y\[:, 9\] = 0\.0, …: there is"):
+        MLPRegressor(hidden_layer_sizes=(4,), max_iter=1, random_state=0).fit(X, np.zeros((60, 11)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TrainingWarning)
+        MLPRegressor(hidden_layer_sizes=(4,), max_iter=1, random_state=0).fit(X[:1], targets[:1])
 
 
 @pytest.mark.parametrize("kind", BOTH)

@@ -9,10 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import sklearn.neural_network
+import torch
 from scipy import sparse
 from sklearn.datasets import load_iris
 
 from layerwise.estimators import MLPClassifier, MLPRegressor
+from layerwise.estimators.mlp_rows import Lesson, hold_out
+from layerwise.networks import CrossEntropy
 
 Array = npt.NDArray[Any]
 
@@ -41,7 +44,9 @@ def both(kind: Any, X: Any, y: Array, weights: Array | None = None, **options: A
     ours, theirs = pair
     ours.coefs_ = [coef.copy() for coef in theirs.coefs_]
     ours.intercepts_ = [intercept.copy() for intercept in theirs.intercepts_]
-    ours._pace.best_loss = theirs.best_loss_  # the first epoch was each one's own, with other weights
+    # The first epoch was each one's own, with other weights.
+    ours._pace.best_loss = theirs.best_loss_
+    ours._pace.best_score = theirs.best_validation_score_ = -np.inf
     for estimator in pair:
         estimator.set_params(max_iter=20).fit(X, y, sample_weight=weights)
     return ours, theirs
@@ -113,6 +118,35 @@ def test_loss_curves_are_scikit_learns(options: dict[str, Any]) -> None:
     check_same(*both(MLPClassifier, X, np.c_[y == 0, y > 0, X[:, 0] > 0].astype(int), **options))
     check_same(*both(MLPRegressor, X, np.c_[y, X[:, 1]], weights, **options))
     check_same(*both(MLPRegressor, X, y, loss="poisson", **options))
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 32}, {"batch_size": 32, "solver": "sgd"}, {}], ids=str)
+def test_with_rows_held_out_minibatches_and_scores_are_scikit_learns(options: dict[str, Any]) -> None:
+    X, y = iris()
+    some = slice(0, 100)
+    weights = np.random.default_rng(0).random(len(y)) + 0.1
+    stopping: dict[str, Any] = {"early_stopping": True, "validation_fraction": 0.2, "learning_rate_init": 0.01}
+    for kind, rows, target, counts in (
+        (MLPRegressor, X, X[:, 0] + y, None),
+        (MLPRegressor, X, np.c_[y, X[:, 1]], weights),
+        (MLPClassifier, X[some], y[some], weights[some]),  # two classes, of which both hold out the same share
+        (MLPClassifier, X, np.c_[y == 0, y > 0, X[:, 0] > 0].astype(int), None),
+    ):
+        ours, theirs = both(kind, rows, target, counts, **stopping, **options)
+        check_same(ours, theirs)
+        np.testing.assert_allclose(ours.validation_scores_[1:], theirs.validation_scores_[1:], rtol=1e-6)
+        assert ours.best_validation_score_ == pytest.approx(theirs.best_validation_score_, rel=1e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_of_every_class_the_same_share_is_held_out(classes: int) -> None:
+    y = np.repeat(np.arange(classes), 20)
+    lesson = Lesson(np.zeros((len(y), 1)), torch.from_numpy(y), None, CrossEntropy())
+    for seed in range(5):
+        learned, held = hold_out(lesson, 0.25, seed, y)
+        assert np.bincount(y[held]).tolist() == [5] * classes
+        assert sorted([*learned, *held]) == list(range(len(y)))
+        assert (lesson.select(learned).targets.numpy() == y[learned]).all()
 
 
 @pytest.mark.parametrize("container", [sparse.csr_array, sparse.csc_matrix])

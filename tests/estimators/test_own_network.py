@@ -138,6 +138,8 @@ def test_what_is_frozen_stays_and_the_rest_learns(solver: str) -> None:
         (nn.Sequential(), "must be a torch.nn.Sequential that holds some layers"),
         (nn.Sequential(nn.ReLU()), "no parameter that learns"),
         (nn.Sequential(nn.Linear(4, 3)), "must take rows of 5 values"),
+        (nn.Sequential(nn.LSTM(5, 3)), "it gives a tuple, no tensor"),
+        (nn.Sequential(nn.LSTM(5, 3), nn.Linear(3, 3)), "must take rows of 5 values"),
         (nn.Sequential(nn.Linear(5, 2)), r"outputs of shape \(2,\).*: must give 3 for each row"),
     ],
     ids=str,

@@ -54,6 +54,18 @@ def test_rows_in_their_order_are_memory_to_the_bit_in_any_window(path: Path) -> 
     assert all(np.array_equal(a, b) for a, b in zip(held.coefs_, streamed.coefs_, strict=True))
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_rows_may_be_held_out_in_any_window(path: Path) -> None:
+    """In one window to the bit as in memory, in a narrow one in the order of the file, which is how it is read."""
+    options: dict[str, Any] = {"hidden_layer_sizes": (3,), "shuffle": False, "max_iter": 3, "batch_size": 50}
+    wide, narrow = (load(path, stream=True, **window).train.values for window in ({}, {"window": 1000}))
+    held, streamed, other = (
+        MLPClassifier(early_stopping=True, random_state=0, **options).fit(rows, y) for rows in (X, wide, narrow)
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(held.coefs_, streamed.coefs_, strict=True))
+    assert len(other.validation_scores_) == 3
+
+
 def test_a_large_memmap_is_learned_window_by_window(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     narrowly = partial(stored_memmap, window=1000)
     monkeypatch.setattr("layerwise.estimators.conversion.stored_memmap", narrowly)

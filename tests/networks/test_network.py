@@ -249,3 +249,8 @@ def test_what_is_normalised_has_mean_0_and_variance_1(normalisation: str, axis: 
 
 def test_a_layer_has_a_whole_number_of_units() -> None:
     assert [is_size(value) for value in (1, np.int64(7), 0, -3, 2.0, 2.5, True, "3", None)] == 2 * [True] + 7 * [False]
+
+
+def test_an_unknown_activation_is_refused_where_no_layer_has_it() -> None:
+    with pytest.raises(OptionError, match="activation = 'foo'"):
+        Network.of_sizes((8, 3), "foo", random=RandomStream(0))

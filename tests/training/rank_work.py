@@ -51,6 +51,9 @@ LABELS = BITS[:, 0].astype(np.int64)
 WEIGHTS = torch.from_numpy(numbers.uniform(0.5, 2.0, ROWS))
 WEIGHTS[BATCH : BATCH + 8] = 0.0  # in their order, all that the first of four ranks has of the second minibatch
 
+IDLE = WEIGHTS.clone()
+IDLE[BATCH : 2 * BATCH] = 0.0  # all of the second minibatch
+
 
 def minibatches(
     ranks: Ranks, values: np.ndarray = BITS, kind: Any = "bernoulli", weights: Tensor | None = None
@@ -105,6 +108,10 @@ DONE: dict[str, Callable[[Ranks], Any]] = {
     "class-rbm by cd": lambda ranks: with_labels(ranks, method="cd"),
     "mlp": lambda ranks: network(ranks, dropout=0.3, input_dropout=0.2, ridge=0.5),
     "mlp with weights": lambda ranks: network(ranks, weights=WEIGHTS, ridge=0.5),
+    "mlp with a minibatch without weight": lambda ranks: network(ranks, weights=IDLE, ridge=0.5, dropout=0.3),
+    "mlp with a class without weight": lambda ranks: network(
+        ranks, loss=CrossEntropy(class_weights=(0.0, 1.0)), weights=WEIGHTS, by_minibatch=True
+    ),
     "mlp by autograd": lambda ranks: network(
         ranks, loss=CrossEntropy(class_weights=(1.0, 3.0)), weights=WEIGHTS, by_minibatch=True, activation="gelu"
     ),

@@ -224,6 +224,7 @@ def test_an_absurd_learning_rate_ends_with_the_name_of_the_stage(plan: Any, less
         *((MLP, {name: value}) for name, value in (("learning_rate", math.nan), ("input_dropout", -0.1))),
         (AUTOENCODER, {"code_activation": "x"}),
         (AUTOENCODER, {"corruption_amount": 1.5}),
+        (replace(AUTOENCODER, corruption="none"), {"corruption_amount": 0.3}),
         (AUTOENCODER, {"weight_decay": -1.0}),
         (STACK, {"fine_tune_epochs": -1}),
         (STACK, {"fine_tune_learning_rate": 0.0}),

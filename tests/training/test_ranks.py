@@ -93,6 +93,8 @@ def same(some: Any, others: Any, most: float) -> None:
         "class-rbm by cd",
         "mlp",
         "mlp with weights",
+        "mlp with a minibatch without weight",
+        "mlp with a class without weight",
         "mlp by autograd",
         "autoencoder",
     ],

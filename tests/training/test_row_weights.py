@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ import torch
 from torch import Tensor
 
 from layerwise.data import Batch, Minibatches, Preparation, Rows
-from layerwise.errors import DataError
 from layerwise.estimators import Autoencoder as Estimator
 from layerwise.networks import Autoencoder, CrossEntropy, Network, Squared
 from layerwise.networks.loss import Loss
@@ -103,11 +103,47 @@ def test_relative_to_its_minibatch_a_row_alone_weighs_one() -> None:
     assert torch.allclose(heavy, even, rtol=0, atol=10 * SINGLE)
 
 
-def test_weights_of_which_none_is_above_zero_are_refused_whatever_the_mean() -> None:
-    descent, network = trainer(Squared()), mirror(tied=False)()
-    nothing = Batch(X, None, 0, 6, torch.zeros(6), mean_weight=2.0)
-    with pytest.raises(DataError, match="some of a minibatch above 0"):
-        descent.step(descent.init(network, RandomStream(0)), nothing)
+def run_over(of_batches: list[list[int]], weights: Tensor, loss: Loss, **options: Any) -> tuple[Tensor, list[float]]:
+    """Where minibatches of chosen rows lead, and the losses of those that count."""
+    rate: dict[str, Any] = {"optimiser": "adam", "learning_rate": 0.1}
+    descent, network = replace(trainer(loss, dropout=0.2, **options), **rate), dense()
+    state, losses = descent.init(network, RandomStream(0)), []
+    for rows in of_batches:
+        batch = Batch(X[rows], LABELS[rows], 0, len(rows), weights[rows], mean_weight=float(weights.mean()))
+        state, info = descent.step(state, batch)
+        losses += [float(info.loss)] if info.counted else []
+    assert state.steps_done == len(of_batches)
+    return torch.nn.utils.parameters_to_vector(state.network.parameters()).detach(), losses
+
+
+@pytest.mark.parametrize("by_minibatch", [False, True])
+@pytest.mark.parametrize(
+    ("weights", "loss"),
+    [
+        (torch.tensor([1.0, 2.0, 0.0, 0.0, 0.5, 0.0], dtype=torch.float64), CrossEntropy()),
+        (
+            torch.tensor([1.0, 2.0, 1.0, 0.0, 0.5, 0.0], dtype=torch.float64),
+            CrossEntropy(class_weights=(1.0, 2.0, 0.0)),
+        ),
+    ],
+)
+def test_a_minibatch_without_weight_moves_nothing(weights: Tensor, loss: Loss, by_minibatch: bool) -> None:
+    options: dict[str, Any] = {"by_minibatch": by_minibatch, "ridge": 0.5, "torch_schedule": torch_schedule}
+    found, losses = run_over([[2, 3, 5], [0, 2], [3, 5], [1, 4], [5]], weights, loss, **options)
+    options["torch_schedule"] = skipping
+    expected, others = run_over([[0, 2], [1, 4]], weights, loss, **options)
+    assert torch.equal(found, expected)
+    assert losses == others
+
+
+def torch_schedule(optimiser: Any) -> Any:
+    """Falls with every minibatch, those without weight counted."""
+    return torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 0.5**step)
+
+
+def skipping(optimiser: Any) -> Any:
+    """The same at the minibatches that have one."""
+    return torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 0.5 ** (1, 3, 5)[step])
 
 
 def test_at_one_row_a_step_an_autoencoder_goes_the_way_of_rows_given_again() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
 import pytest
 import torch
+from jaxtyping import config
 
 from layerwise.errors import OptionError
 from layerwise.units.activations import step
@@ -24,6 +25,16 @@ from layerwise.units.threshold import (
 )
 
 SIZES = range(1, 6)
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """As a user has it: the types of arguments are looked at in tests alone."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)
+
+
 GATES: dict[str, tuple[Callable[[int], ThresholdNeuron], Callable[[tuple[int, ...]], bool]]] = {
     "and": (and_gate, all),
     "or": (or_gate, any),
@@ -88,14 +99,27 @@ def test_no_absolute_inhibition_makes_nand_of_a_single_neuron() -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: at_least(3, 2), "count = 3: must be from 0 to the number of inputs, 2"),
+        (lambda: at_least(3, 2), "count = 3: must be a whole number from 0 to the number of inputs, 2"),
+        (lambda: at_least(1.5, 3), "count = 1.5: must be a whole number"),
         (lambda: majority(0), "inputs = 0"),
+        (lambda: majority(2.5), "inputs = 2.5: must be a whole number"),
+        (lambda: nor_gate(0), "inputs = 0"),
+        (lambda: nand_gate("2"), "inputs = '2'"),
+        (lambda: ThresholdNeuron((1.0,), "x"), "threshold = 'x': must be a number"),
         (lambda: ThresholdNeuron((), 0), r"weights = \(\)"),
         (lambda: ThresholdNeuron((1.0, math.nan), 0), "must hold one finite number an input"),
         (lambda: ThresholdNeuron((1.0,), math.nan), "threshold = nan"),
         (lambda: ThresholdNeuron((1,), 0, "divisive"), "inhibition = 'divisive'"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_what_is_no_neuron_is_refused(make: Callable[[], object], said: str) -> None:
     with pytest.raises(OptionError, match=said):
         make()
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_rows_in_a_list_give_an_array() -> None:
+    fires = and_gate()([[0, 1], [1, 1]])
+    assert isinstance(fires, np.ndarray)
+    assert fires.tolist() == [0, 1]

@@ -11,7 +11,7 @@ import torch
 from layerwise import networks
 from layerwise.data.batches import Batch
 from layerwise.estimators.autoencoder_fit import learn_autoencoder
-from layerwise.estimators.autoencoder_options import layers_from, trainer_from
+from layerwise.estimators.autoencoder_options import check_that_it_is_the_same, layers_from, trainer_from
 from layerwise.estimators.coding import fit_coding
 from layerwise.estimators.contrastive_fit import Lesson
 from layerwise.estimators.conversion import stream_from
@@ -278,12 +278,19 @@ class Autoencoder(ReconstructingEstimator):
         -------
         Autoencoder
             Itself.
+
+        Raises
+        ------
+        OptionError, DataError, ValueError, DivergenceError
+            As in :meth:`fit`; and a parameter that asks for another network than there is.
         """
         fresh = not hasattr(self, "network_")
         if fresh:
             options, lesson = self._begin(X, sample_weight)
         else:
-            options, lesson = self._options(), self._lesson(self._read(X), sample_weight)
+            options = self._options()
+            check_that_it_is_the_same(self, self.network_)
+            lesson = self._lesson(self._read(X), sample_weight)
         v, back = lesson.rows.units(), self._reconstruction()
         trainer = trainer_from(self, options.trainer, back, v)
         with enough_memory({"hidden": self.hidden, "rows": len(v)}, "give smaller ones"):

@@ -13,6 +13,7 @@ from layerwise.errors import OptionError
 from layerwise.estimators.options import choice, flag, layer_sizes, number
 from layerwise.estimators.own_network import OwnLayers
 from layerwise.estimators.strategy import ranks_of
+from layerwise.networks import Autoencoder, layers_of
 from layerwise.networks.initialisation import INITIALISATIONS
 from layerwise.networks.reconstruction import Reconstruction
 from layerwise.shapes import Scalar
@@ -23,7 +24,7 @@ from layerwise.training.ranges import under_its_own_name
 from layerwise.training.stacking import Stacking
 from layerwise.units import Activation, activation_named
 
-__all__ = ["layers_from", "stack_from", "trainer_from"]
+__all__ = ["check_that_it_is_the_same", "layers_from", "stack_from", "trainer_from"]
 
 _CORRUPTIONS = ("gaussian", "masking", "salt_and_pepper")
 
@@ -63,6 +64,48 @@ def stack_from(estimator: Any) -> Stacking | OwnLayers:
     """
     layers = layers_from(estimator)
     return layers if estimator.network is None else OwnLayers(estimator.network, layers.loss)
+
+
+def check_that_it_is_the_same(estimator: Any, network: Autoencoder) -> None:
+    """Whether the network that a step goes on with is the one that the parameters ask for.
+
+    Parameters
+    ----------
+    estimator : Autoencoder
+    network : layerwise.networks.Autoencoder
+
+    Raises
+    ------
+    OptionError
+        Naming the parameter that was changed.
+    """
+    if estimator.network is not None:
+        asked, there = ([tuple(p.shape) for p in _parameters(of)] for of in (estimator.network, network))
+        if asked != there:
+            raise _changed("network", asked, f"parameters of the shapes {there}")
+        return
+    asked, layers = layers_from(estimator), [layer for layer in layers_of(network.encoder) if layer.dense is not None]
+    sizes = tuple(layer.dense.out_features for layer in layers if layer.dense is not None)
+    if sizes != asked.sizes:
+        raise _changed("hidden", estimator.hidden, f"layers of {sizes}")
+    if network.tied != asked.tied:
+        raise _changed("tied", estimator.tied, f"tied={network.tied}")
+    *below, code = (layer.activation for layer in layers)
+    for activation in below:
+        if activation != asked.activation:
+            raise _changed("activation", estimator.activation, f"hidden units of {activation}")
+    if code != (asked.code or asked.activation):
+        name = "code_activation" if below or asked.code is not None else "activation"
+        raise _changed(name, getattr(estimator, name), f"a code of {code}")
+
+
+def _changed(name: str, asked: object, there: str) -> OptionError:
+    return OptionError(name, asked, f"the network that is gone on with has {there}", "call fit, which begins anew")
+
+
+def _parameters(network: Any) -> list[nn.Parameter]:
+    """Of an encoder and a decoder, those that both use once."""
+    return list(nn.ModuleList(part for part in network if isinstance(part, nn.Module)).parameters())
 
 
 def trainer_from(estimator: Any, trainer: GradientDescent, back: Reconstruction, sample: Tensor) -> GradientDescent:

@@ -22,6 +22,7 @@ from layerwise.errors import DataError, DivergenceError, OptionError
 from layerwise.estimators.audience import Stage
 from layerwise.estimators.contrastive_options import ContrastiveOptions, Stopping
 from layerwise.estimators.conversion import parts
+from layerwise.estimators.holding_out import held_count
 from layerwise.estimators.unit_rows import UnitRows, moments
 from layerwise.randomness import RandomStream
 from layerwise.training.averaging import averaged
@@ -236,10 +237,7 @@ def _divided(lesson: Lesson, options: ContrastiveOptions, random: RandomStream) 
     if options.stopping == "no":
         return lesson, None
     rows = len(lesson.rows)
-    count = math.ceil(rows * options.validation_fraction)
-    if count >= rows:
-        rule = f"leaves no row to learn from: {count} of {rows} would be held out"
-        raise DataError("X", f"{rows} rows", rule, "give more rows, or early_stopping=False")
+    count = held_count(rows, options.validation_fraction)
     order = random.child("held out").permutation(rows)
     return lesson.select(order[count:]), lesson.select(order[:count])
 

@@ -11,9 +11,9 @@ from typing import Any
 from torch import nn
 
 from layerwise.data.minibatches import MinibatchStream
-from layerwise.errors import DataError
 from layerwise.estimators.contrastive_fit import Lesson
 from layerwise.estimators.descent_options import DescentOptions
+from layerwise.estimators.holding_out import held_count
 from layerwise.randomness import RandomStream
 from layerwise.training.gradient_descent import DescentState, GradientDescent
 from layerwise.training.network_epochs import Descended, EpochInfo, Score, descend, finished
@@ -115,10 +115,7 @@ def divided(lesson: Lesson, options: DescentOptions, random: RandomStream) -> tu
     if not options.held_out:
         return lesson, None
     rows = len(lesson.rows)
-    count = math.ceil(rows * options.held_out)
-    if count >= rows:
-        rule = f"leaves no row to learn from: {count} of {rows} would be held out"
-        raise DataError("X", f"{rows} rows", rule, "give more rows, or early_stopping=False")
+    count = held_count(rows, options.held_out)
     order = random.child("held out").permutation(rows)
     return lesson.select(order[count:]), lesson.select(order[:count])
 

@@ -10,7 +10,7 @@ from sklearn.utils import multiclass, validation
 
 from layerwise.errors import DataError
 
-__all__ = ["UNLABELLED", "accuracy", "checked_classes", "codes_among", "encode_classes", "known_labels"]
+__all__ = ["UNLABELLED", "accuracy", "checked_classes", "codes_among", "encode_classes", "known_labels", "refuse_mixed"]
 
 UNLABELLED = -1
 _MARK = "mark rows without label with -1"
@@ -92,10 +92,32 @@ def checked_classes(classes: object) -> npt.NDArray[Any]:
     if classes is None:
         rule, remedy = "must be given in the first call to partial_fit", "give all there will be: numpy.unique(y)"
         raise DataError("classes", None, rule, remedy)
+    refuse_mixed(classes, "classes")
     names: npt.NDArray[Any] = np.unique(cast(Any, validation).column_or_1d(classes))
     if len(names) < 2:
         raise DataError("classes", names.tolist(), "there must be at least two", "give all there will be")
     return names
+
+
+def refuse_mixed(labels: object, name: str = "y") -> None:
+    """Refuse labels that cannot be told apart by their order: texts beside numbers, and what is no label at all.
+
+    Raises
+    ------
+    DataError
+        Naming the first.
+    """
+    try:
+        entries = np.asarray(labels)
+    except ValueError:
+        return  # rows of unequal length are no labels, as scikit-learn says
+    if entries.dtype.kind != "O" or entries.ndim not in (1, 2) or entries.size != len(entries):
+        return
+    listed = cast("list[object]", entries.ravel().tolist())
+    for row, label in enumerate(listed):
+        if _is_missing(label) or isinstance(label, str) != isinstance(listed[0], str):
+            rule = "labels must all be numbers, or all texts"
+            raise DataError(f"{name}, row {row}", label, rule, "leave rows without a label out")
 
 
 def codes_among(classes: npt.NDArray[Any], y: object, n_rows: int) -> npt.NDArray[np.int64]:

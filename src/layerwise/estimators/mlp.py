@@ -200,6 +200,11 @@ class MultilayerPerceptron(Estimator):
         if sizes != before:
             rule = f"the network that is gone on with has layers of {before[1:-1]}"
             raise OptionError("hidden_layer_sizes", options.hidden_layer_sizes, rule, "call fit without warm_start")
+        below = [layer.activation.name for layer in layers_of(self.network_) if layer.dense is not None][:-1]
+        if any(name != ACTIVATIONS[options.activation] for name in below):
+            theirs = {own: name for name, own in ACTIVATIONS.items()}
+            rule = f"the network that is gone on with has hidden units of {[theirs.get(name, name) for name in below]}"
+            raise OptionError("activation", options.activation, rule, "call fit without warm_start")
 
     def _descend(self, lesson: Lesson, random: RandomStream, device: torch.device, incremental: bool) -> None:
         options: Any = self

@@ -11,10 +11,11 @@ import numpy.typing as npt
 import torch
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags, multiclass
-from sklearn.utils import class_weight as class_weights
 from torch import nn
 
-from layerwise.errors import DataError, OptionError
+from layerwise.errors import DataError
+from layerwise.estimators.class_weights import refuse_balanced, weights_by_class
+from layerwise.estimators.labels import refuse_mixed
 from layerwise.estimators.mlp import Floats, MultilayerPerceptron, by_minibatches_only
 from layerwise.estimators.mlp_rows import Lesson, read_rows_and_targets
 from layerwise.estimators.options import Choice, Flag, Number, Seed, Whole, number
@@ -88,8 +89,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     label_smoothing : float, default=0.0
         This share of each row's label is spread over all classes.
     class_weight : dict, "balanced" or None, default=None
-        What the rows of each class count, times their own weight; ``"balanced"``:
-        ``n_samples / (n_classes * np.bincount(y))``. For several labels a row a list of dicts.
+        What the rows of each class count, at least 0, times their own weight; 1 of a class left out.
+        ``"balanced"``: ``n_samples / (n_classes * np.bincount(y))``. For several labels a row a list of dicts.
     averaging : float, default=0.0
         Memory of a running mean of the weights, which is what is kept; 0 keeps the last ones.
     network : torch.nn.Sequential, optional
@@ -119,8 +120,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     loss_curve_ : list of float
         The loss of each epoch, over its minibatches as they came.
     gradient_flow_ : list of GradientFlowInfo
-        With ``watch_gradients``, of the last minibatch of each epoch: gradients, residuals and saturation layer by
-        layer, and the length of the step beside that of the weights.
+        With ``watch_gradients``, of the last minibatch of each epoch, if it weighs anything: gradients, residuals and
+        saturation layer by layer, and the length of the step beside that of the weights.
     validation_scores_ : list of float or None
         Accuracy on held-out rows after each epoch.
     best_validation_score_ : float or None
@@ -143,10 +144,11 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     Notes
     -----
-    Where it differs from scikit-learn on purpose: weights and order of the rows come from another random stream; one
-    class alone, and negative sample weights, are refused; a loss that leaves the finite numbers is a
-    ``DivergenceError``, after which the network is that of the last good epoch; probabilities are not clipped in the
-    loss; ``"lbfgs"`` searches in double precision.
+    Where it differs from scikit-learn on purpose: weights and order of the rows come from another random stream; the
+    same share of each class is held out also where there are more than two, if each has rows enough; one class alone,
+    negative sample weights, and a weight of a class that there is not, are refused; a loss that leaves the finite
+    numbers is a ``DivergenceError``, after which the network is that of the last good epoch; probabilities are not
+    clipped in the loss; ``"lbfgs"`` searches in double precision.
 
     References
     ----------
@@ -259,7 +261,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         OptionError
             A parameter breaks its rule, or asks for more memory than there is.
         DataError, ValueError
-            Rows that are not finite or are empty, labels that do not fit them, fewer than two classes.
+            Rows that are not finite or are empty, labels that do not fit them or are of several types, fewer than two
+            classes.
         DivergenceError
             The loss left the finite numbers. The network is that of the last good epoch.
 
@@ -293,9 +296,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         OptionError, DataError, ValueError, DivergenceError
             As in :meth:`fit`; and a label that is none of the classes, ``early_stopping``, balanced classes.
         """
-        if isinstance(self.class_weight, str):
-            rule = "class_weight 'balanced' is not supported for partial_fit: some rows do not tell how many there are"
-            raise OptionError("class_weight", self.class_weight, rule, "give a dict, from compute_class_weight say")
+        refuse_balanced(self.class_weight)
+        refuse_mixed(y)
         told = told_classes(classes, getattr(self, "classes_", None))
         if not hasattr(self, "classes_"):
             several = str(cast(Any, multiclass).type_of_target(y)).startswith("multilabel")
@@ -354,6 +356,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     def _lesson(self, X: object, y: object, sample_weight: object, *, reset: bool, relearn: bool) -> Lesson:
         smoothing = number("label_smoothing", self.label_smoothing, least=0.0, below=1.0, remedy="0.1 is a usual one")
+        refuse_mixed(y)
         values, labels = read_rows_and_targets(self, X, y, reset=reset, numeric=False)
         multiclass.check_classification_targets(labels)
         if relearn or not hasattr(self, "classes_"):
@@ -361,8 +364,11 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         self._check_labels(labels)
         weights = checked_weights(sample_weight, int(values.shape[0]))
         if self.class_weight is not None:
-            of_class = np.asarray(cast(Any, class_weights).compute_sample_weight(self.class_weight, labels))
+            of_class = weights_by_class(self.class_weight, self.classes_, labels)
             weights = of_class if weights is None else weights * of_class
+            if not weights.any():
+                rule = "of some row both must be above zero"
+                raise DataError("sample_weight times class_weight", "all zero", rule, "leave one of the two out")
         if self._binarizer.y_type_ == "multiclass":
             self.n_outputs_, self.out_activation_ = len(self.classes_), "softmax"
             return Lesson(values, torch.from_numpy(self._codes(labels)), weights, CrossEntropy(smoothing))

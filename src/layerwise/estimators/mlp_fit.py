@@ -97,7 +97,8 @@ def by_minibatches(
         state = replace(before, network=state.network, sweep=state.sweep)
     pace.begin(network, resumed=going is not None)
     done = len(pace.losses)
-    watch = _Watch(pace, audience_of(estimator).stage(type(estimator).__name__, epochs), network)
+    stage = audience_of(estimator).stage(type(estimator).__name__, epochs)
+    watch = _Watch(pace, stage, network, len(pace.flows))
     try:
         run(
             trainer,
@@ -168,6 +169,8 @@ class _Watch:
     pace: Pace
     stage: Stage
     network: nn.Sequential
+    told: int
+    """Of so many steps that were watched."""
 
     def batch_done(self, place: Place, rows: int, info: object) -> None:
         """Pass on."""
@@ -177,8 +180,8 @@ class _Watch:
         """Tell."""
         pace = self.pace
         unseen = pace.scores[-1] if pace.judge is not None else math.nan
-        flow = pace.flows[-1] if pace.flows else None
-        info = EpochInfo(pace.losses[-1], unseen=unseen, flow=flow)
+        flows, self.told = pace.flows[self.told :], len(pace.flows)  # none where the last minibatch had no weight
+        info = EpochInfo(pace.losses[-1], unseen=unseen, flow=flows[-1] if flows else None)
         self.stage.epoch_done(pace.epochs - 1, info, self.network)
         pace.stopped |= self.stage.enough
 

@@ -69,8 +69,11 @@ def check_options(estimator: Any) -> None:
     for name, usual in (("learning_rate_init", 0.001), ("epsilon", 1e-8)):
         number(name, getattr(estimator, name), above=0.0, remedy=f"start with {usual:g}")
     number("momentum", estimator.momentum, least=0.0, below=ONE, remedy="start with 0.9")
-    for name in ("validation_fraction", "beta_1", "beta_2", "dropout", "input_dropout", "averaging"):
+    for name in ("beta_1", "beta_2", "dropout", "input_dropout", "averaging"):
         number(name, getattr(estimator, name), least=0.0, below=1.0, remedy="leave it out")
+    # Where no row is held out a share of 0 is taken, as scikit-learn takes it.
+    lower: dict[str, float] = {"above": 0.0} if estimator.early_stopping else {"least": 0.0}
+    number("validation_fraction", estimator.validation_fraction, **lower, below=1.0, remedy="start with 0.1")
     if estimator.max_norm is not None:
         number("max_norm", estimator.max_norm, above=0.0, remedy="start with 3")
     if estimator.dropout and estimator.activation == "identity" and estimator.network is None:

@@ -24,6 +24,9 @@ from layerwise.warning import warn
 
 __all__ = ["MLPRegressor"]
 
+NAMED = 10
+"""So many outputs are named in a warning."""
+
 
 class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     r"""Multilayer perceptron that predicts numbers: layers of units between columns and targets.
@@ -114,8 +117,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     loss_curve_ : list of float
         The loss of each epoch, over its minibatches as they came.
     gradient_flow_ : list of GradientFlowInfo
-        With ``watch_gradients``, of the last minibatch of each epoch: gradients, residuals and saturation layer by
-        layer, and the length of the step beside that of the weights.
+        With ``watch_gradients``, of the last minibatch of each epoch, if it weighs anything: gradients, residuals and
+        saturation layer by layer, and the length of the step beside that of the weights.
     validation_scores_ : list of float or None
         R² on held-out rows after each epoch.
     best_validation_score_ : float or None
@@ -260,13 +263,12 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         ConvergenceWarning
             ``max_iter`` was reached before training stopped by itself.
         TrainingWarning
-            All targets are the same.
+            All targets, or those of an output, are the same.
         """
         self._train(X, y, sample_weight, incremental=False)
-        targets = np.asarray(y)
-        if len(targets) > 1 and (targets == targets[0]).all():
-            what = f"y = {targets[0]} in every row: the network has learned that number, and nothing of the columns"
-            warn(what, TrainingWarning)
+        if what := _the_same_in_every_row(y):
+            said = f"every row has {what}: there is nothing to learn of that from the columns; predict that number"
+            warn(said, TrainingWarning)
         return self
 
     @by_minibatches_only
@@ -345,6 +347,18 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
     def _loss_shares(self) -> int:
         return 1 if self.loss == "poisson" else self.n_outputs_
+
+
+def _the_same_in_every_row(y: Any) -> str:
+    """The targets that are one number, as a person would write them; nothing of a single row."""
+    targets = np.asarray(y)
+    if len(targets) < 2:
+        return ""
+    targets = targets.reshape(len(targets), -1)
+    same = np.flatnonzero((targets == targets[:1]).all(axis=0)).tolist()
+    names = ["y"] if targets.shape[1] == 1 else [f"y[:, {output}]" for output in range(targets.shape[1])]
+    shown = [f"{names[output]} = {targets[0, output]}" for output in same[:NAMED]]
+    return ", ".join(shown) + (", …" if len(same) > NAMED else "")
 
 
 def _flat(found: Floats) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ from layerwise.data.stored import StoredValues
 from layerwise.data.values import Values
 from layerwise.errors import DataError
 from layerwise.estimators.conversion import OwnPrecision, stored_rows
+from layerwise.estimators.holding_out import REMEDY, held_count
 from layerwise.networks.loss import Loss
 from layerwise.randomness import RandomStream
 from layerwise.training.gradient_descent import Aim
@@ -55,8 +55,12 @@ class Lesson:
         return "targets" if self.targets.is_floating_point() else "labels"
 
     def select(self, rows: npt.NDArray[np.int64]) -> Lesson:
-        """Some of the rows, in their order."""
-        rows = np.sort(rows)
+        """Some of the rows, in the order that they are named in.
+
+        Rows on disk that one window does not hold are in that of their file, which is how they are read.
+        """
+        if isinstance(self.values, StoredValues) and len(rows) > self.values.window_rows:
+            rows = np.sort(rows)
         weights = None if self.weights is None else self.weights[rows]
         return replace(self, values=cast(Any, self.values)[rows], targets=self.targets[rows], weights=weights)
 
@@ -159,25 +163,27 @@ def hold_out(
 
     Raises
     ------
-    DataError, ValueError
-        Too few rows.
+    DataError
+        Too few rows, or none with a weight on one of the two sides.
     """
     from sklearn import model_selection  # heavy
 
-    every, held_count = np.arange(len(lesson)), math.ceil(share * len(lesson))
+    every, count = np.arange(len(lesson)), held_count(len(lesson), share)
+    if count < 2:
+        rule = f"The validation set is too small: {count} of {len(lesson)} rows, and there must be two"
+        raise DataError("validation_fraction", share, rule, f"raise it, or {REMEDY}")
     if stratify is not None:
         _, counts = np.unique(stratify, return_counts=True)
-        possible = counts.min() > 1 and len(counts) <= min(held_count, len(lesson) - held_count)
+        possible = counts.min() > 1 and len(counts) <= min(count, len(lesson) - count)
         stratify = stratify if possible else None
     split = cast(Any, model_selection).train_test_split(
         every, random_state=random_state, test_size=share, stratify=stratify
     )
     learned, held = split
-    if len(held) < 2:
-        rule = "The validation set is too small"
-        remedy = "Increase 'validation_fraction' or the size of your dataset."
-        raise DataError("validation_fraction", share, rule, remedy)
     if lesson.weights is not None and not lesson.weights[held].any():
         rule = "The sample weights for validation set are all zero"
         raise DataError("sample_weight", "zero for each row held out", rule, "take another random_state")
+    if lesson.weights is not None and not lesson.weights[learned].any():
+        rule = "some row that is learned from must have a sample weight above zero"
+        raise DataError("sample_weight", "zero for each row not held out", rule, "take another random_state")
     return learned, held

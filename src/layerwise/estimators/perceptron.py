@@ -17,8 +17,10 @@ from torch import Tensor, nn
 
 from layerwise.errors import DataError, OptionError
 from layerwise.estimators.audience import audience_of
+from layerwise.estimators.class_weights import refuse_balanced
 from layerwise.estimators.conversion import stream_from
 from layerwise.estimators.estimator import Estimator
+from layerwise.estimators.labels import refuse_mixed
 from layerwise.estimators.options import Choice, Flag, Number, Seed, Whole, flag, number, verbosity, whole_number
 from layerwise.estimators.perceptron_options import learning_from, patience_from, print_epoch
 from layerwise.estimators.perceptron_rows import first_weights, hold_out, told_classes, weighted_sides
@@ -86,7 +88,8 @@ class Perceptron(ClassifierMixin, Estimator):
     n_iter_no_change : int, default=5
         So many epochs in a row may be no better.
     class_weight : dict, "balanced" or None, default=None
-        What the rows of each class count; ``"balanced"``: ``n_samples / (n_classes * np.bincount(y))``.
+        What the rows of each class count, at least 0, and 1 of a class left out; ``"balanced"``:
+        ``n_samples / (n_classes * np.bincount(y))``.
     warm_start : bool, default=False
         Whether :meth:`fit` starts at the weights of the last fit.
     rule : {"rosenblatt", "delta", "pocket", "averaged"}, default="rosenblatt"
@@ -219,7 +222,8 @@ class Perceptron(ClassifierMixin, Estimator):
         OptionError
             A parameter breaks its rule.
         DataError, ValueError
-            Rows that are not finite, too large or empty, labels that do not fit them, fewer than two classes.
+            Rows that are not finite, too large or empty, labels that do not fit them or are of several types, fewer
+            than two classes.
 
         Warns
         -----
@@ -278,9 +282,7 @@ class Perceptron(ClassifierMixin, Estimator):
         learning, _, patience, see = self._options()
         if self.early_stopping:
             raise OptionError("early_stopping", True, "should be False with partial_fit", "hold rows out yourself")
-        if isinstance(self.class_weight, str):
-            rule = "class_weight 'balanced' is not supported for partial_fit: some rows do not tell how many there are"
-            raise OptionError("class_weight", self.class_weight, rule, "give a dict, from compute_class_weight say")
+        refuse_balanced(self.class_weight)
         first = not hasattr(self, "classes_")
         values, labels = self._rows(X, y, reset=first)
         known = told_classes(classes, None if first else self.classes_)
@@ -347,6 +349,7 @@ class Perceptron(ClassifierMixin, Estimator):
         DataError, ValueError
             As in :meth:`fit`.
         """
+        refuse_mixed(y)
         checked: Any = cast(Any, validation).check_X_y(X, y, accept_sparse="csr", dtype=np.float64)
         values, labels = checked
         multiclass.check_classification_targets(labels)
@@ -401,6 +404,7 @@ class Perceptron(ClassifierMixin, Estimator):
         return learning, max_iter, patience_from(self), see
 
     def _rows(self, X: object, y: object, *, reset: bool) -> tuple[Any, npt.NDArray[Any]]:
+        refuse_mixed(y)
         types: Any = [np.float64, np.float32] if reset else self.coef_.dtype
         checked: Any = cast(Any, validation).validate_data(
             self, X, y, accept_sparse="csr", dtype=types, order="C", reset=reset

@@ -8,9 +8,10 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils import class_weight as class_weights
 
 from layerwise.errors import DataError
+from layerwise.estimators.class_weights import weights_of_classes
+from layerwise.estimators.holding_out import REMEDY, held_count
 from layerwise.estimators.labels import checked_classes
 from layerwise.estimators.unit_rows import checked_weights
 from layerwise.training.perceptron_rule import PerceptronLearning
@@ -44,7 +45,7 @@ def weighted_sides(
 
     Raises
     ------
-    DataError, ValueError
+    DataError, OptionError
         A label is none of the classes, or weights that do not fit.
     """
     weights = checked_weights(sample_weight, len(labels))
@@ -54,7 +55,7 @@ def weighted_sides(
         if name not in code_of:
             rule = f"is none of the classes {', '.join(str(known) for known in classes[:20])}"
             raise DataError("y", name, rule, "leave such rows out")
-    of_class: Weights = cast(Any, class_weights).compute_class_weight(class_weight, classes=classes, y=labels)
+    of_class = weights_of_classes(class_weight, classes, labels)
     codes = np.array([code_of[name] for name in names.tolist()], np.int64)[place]
     rows = signed(values, codes, len(classes))
     if weights is not None:
@@ -117,11 +118,18 @@ def hold_out(
 
     Raises
     ------
-    DataError, ValueError
+    DataError
         The share leaves a class without a row on one of the two sides, or without weight.
     """
     from sklearn.model_selection import StratifiedShuffleSplit  # heavy
 
+    names, counts = np.unique(labels, return_counts=True)
+    count = held_count(len(labels), estimator.validation_fraction)
+    if counts.min() < 2 or len(names) > min(count, len(labels) - count):
+        rare = f", and class {names.tolist()[counts.argmin()]!r} has one" if counts.min() < 2 else ""
+        rule = f"must leave a row of each of {len(names)} classes on either side: {count} of {len(labels)} rows"
+        rule = f"{rule} would be held out{rare}"
+        raise DataError("validation_fraction", estimator.validation_fraction, rule, REMEDY)
     split = StratifiedShuffleSplit(test_size=estimator.validation_fraction, random_state=estimator.random_state)
     taught, held = next(split.split(np.zeros((len(labels), 1)), labels))
     weights = rows.weights[held]

@@ -60,7 +60,7 @@ class Loss(ABC):
         Raises
         ------
         DataError
-            Targets of another shape than the scores, or weights of which none is above 0.
+            Targets of another shape than the scores; or weights of which none is above 0, relative to their own mean.
         """
         share = self._shares(z, targets, weights, mean_weight)
         rows = self.rows(z, targets)
@@ -74,7 +74,7 @@ class Loss(ABC):
         Raises
         ------
         DataError
-            Targets of another shape than the scores, or weights of which none is above 0.
+            Targets of another shape than the scores; or weights of which none is above 0, relative to their own mean.
         """
         share = self._shares(z, targets, weights, mean_weight)
         rows = self.rows_derivative(z, targets) / len(z)
@@ -88,7 +88,7 @@ class Loss(ABC):
         Raises
         ------
         DataError
-            Targets of another shape than the scores, or weights of which none is above 0.
+            Targets of another shape than the scores; or weights of which none is above 0, relative to their own mean.
         """
         share = self._shares(z, targets, weights, mean_weight)
         rows, slopes = self._rows_and_derivative(z, targets)
@@ -114,7 +114,8 @@ class Loss(ABC):
         if counts is None:
             return None
         mean = counts.mean()
-        if bool((counts < 0).any()) or not 0 < float(mean) < math.inf:
+        some = mean_weight or float(mean) > 0  # relative to other rows, these may count nothing
+        if bool((counts < 0).any()) or not (some and float(mean) < math.inf):
             rule = "must be at least 0 and finite, and some of a minibatch above 0"
             received = f"{float(counts.min())} to {float(counts.max())}"
             raise DataError("weights", received, rule, "leave rows out that weigh nothing")

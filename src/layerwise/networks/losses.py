@@ -175,7 +175,10 @@ class CrossEntropy(Loss):
         if self.class_weights is None:
             return weights
         of_class = torch.tensor(self.class_weights, dtype=torch.float64, device=targets.device)
-        counts = targets.to(of_class) @ of_class if targets.is_floating_point() else of_class[targets]
+        try:
+            counts = targets.to(of_class) @ of_class if targets.is_floating_point() else of_class[targets]
+        except (IndexError, RuntimeError) as problem:
+            raise OptionError("class_weights", self.class_weights, f"must be one a class ({problem})") from problem
         return counts if weights is None else counts * weights
 
     def _check(self, z: Tensor, targets: Tensor) -> None:

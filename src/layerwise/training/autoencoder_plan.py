@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, cast
 from torch import Tensor, nn
 
 from layerwise.data.minibatches import MinibatchStream
+from layerwise.errors import OptionError
 from layerwise.networks.autoencoder import Autoencoder
 from layerwise.networks.reconstruction import Reconstruction
 from layerwise.randomness import RandomStream

@@ -40,3 +40,6 @@ class DescentInfo:
     """What was added to that."""
     flow: GradientFlowInfo | None = None
     """How learning reached each layer, and how far the step moved it, where that is watched."""
+    counted: bool = True
+    """Whether any row counts. Where none does nothing was asked of the network and nothing moved: there are no scores,
+    and the loss is no part of a mean."""

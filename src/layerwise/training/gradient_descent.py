@@ -164,7 +164,7 @@ class GradientDescent:
         return movement.first_movement(groups, *made, fused=fused)
 
     def step(self, state: DescentState, batch: Batch) -> tuple[DescentState, DescentInfo]:
-        """Do one minibatch; a batch norm's running means move, too.
+        """Do one minibatch; a batch norm's running means move, too. One whose rows all weigh 0 moves nothing.
 
         Raises
         ------
@@ -184,10 +184,16 @@ class GradientDescent:
         targets = self._targets(batch)
         factor = 1.0 if self.schedule is None else self.schedule(state.steps_done)
         movement.set_rate(state.movement, self.learning_rate * factor)
+        of_row = mean_count(self.loss, targets, batch, part, self.ranks)
+        if of_row == 0:
+            movement.pass_by(state.movement)
+            nothing, zero = batch.values.new_zeros(0, 0), batch.values.new_zeros(())
+            info = DescentInfo(nothing, targets, zero, 0.0, counted=False)
+            return replace(state, steps_done=state.steps_done + 1), info
         if not network.training:
             network.train()
         shown = batch.values if self.corruption is None else self.corruption(batch.values, random, row)
-        loss, found, penalties = self._gradient(state, shown, targets, batch, part)
+        loss, found, penalties = self._gradient(state, shown, targets, batch, part, of_row)
         whole = loss.item() + penalties
         if not math.isfinite(whole):
             raise DivergenceError(trouble(network, shown, state.steps_done + 1, whole))
@@ -220,12 +226,12 @@ class GradientDescent:
         return backpropagate(network, rows, self.loss, told, weights)
 
     def _gradient(
-        self, state: DescentState, shown: Tensor, targets: Targets, batch: Batch, part: float
+        self, state: DescentState, shown: Tensor, targets: Targets, batch: Batch, part: float, of_row: float | None
     ) -> tuple[Tensor, Tensor, float]:
         """Loss, scores and penalties; the gradient of loss and penalties is left in the parameters' ``grad``."""
         network, penalties, decay = state.network, 0.0, 0.0
         mean_weight = None if self.by_minibatch else batch.mean_weight
-        mean_weight = mean_weight or mean_count(self.loss, targets, batch, self.ranks)
+        mean_weight = mean_weight or (of_row if self.ranks.size > 1 else None)  # one process takes it from the batch
         counts = batch.weights if part else None  # a row that counts nothing has a mean all the same
         weights = [p for group in state.movement.optimiser.param_groups for p in group["params"] if p.dim() > 1]
         if self.ridge:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -144,6 +145,16 @@ def move(movement: TorchMovement) -> None:
     optimiser.step()
     if schedule is not None:
         schedule.step()
+
+
+def pass_by(movement: TorchMovement) -> None:
+    """A step in which nothing moves: the schedule counts it all the same."""
+    if movement.schedule is None:
+        return
+    with warnings.catch_warnings():
+        # torch warns of a schedule that is asked before its optimiser; there was nothing to do for that one.
+        warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
+        movement.schedule.step()
 
 
 def _confine(rbm: RBM) -> None:

@@ -151,6 +151,8 @@ class _Watch:
     def batch_done(self, place: Place, rows: int, info: object) -> None:
         """Add up the loss."""
         assert isinstance(info, DescentInfo)
+        if not info.counted:
+            return
         loss = float(info.loss)
         self.good.batch_done(loss)
         self._total += loss * rows
@@ -161,7 +163,8 @@ class _Watch:
     def after_epoch(self, state: DescentState, epoch: int) -> DescentState:
         """Measure and keep; the State goes on as it is."""
         check_finite(state.network, f"epoch {epoch + 1}")
-        loss, self._total, self._rows = self._total / self._rows, 0.0, 0
+        loss = self._total / self._rows if self._rows else math.nan
+        self._total, self._rows = 0.0, 0
         network = finished(state) if self.seen or self.unseen else state.network
         scores = (math.nan if score is None else score(network) for score in (self.seen, self.unseen))
         info, self._flow = EpochInfo(loss, *scores, flow=self._flow), None

@@ -72,10 +72,11 @@ class Pace:
     _idle: int = 0
     _sum: float = 0.0
     _rows: int = 0
+    _seen: int = 0
 
     def begin(self, network: nn.Sequential, *, resumed: bool = False) -> None:
         """Start a run, at the first learning rate unless an earlier one is gone on with."""
-        self.epochs, self.stopped, self.last, self._sum, self._rows = 0, False, None, 0.0, 0
+        self.epochs, self.stopped, self.last, self._sum, self._rows, self._seen = 0, False, None, 0.0, 0, 0
         self._now = self._now if resumed else self.rate
         self._good, self._best = LastGood(_copies(network)), None
 
@@ -96,6 +97,9 @@ class Pace:
     def batch_done(self, place: Place, rows: int, info: object) -> None:
         """Add up the loss."""
         assert isinstance(info, DescentInfo)
+        self._seen += rows
+        if not info.counted:
+            return
         loss = info.loss.item() / self.outputs + info.penalties
         self._good.batch_done(loss)
         self._sum += loss * rows
@@ -114,9 +118,9 @@ class Pace:
         network = finished(state)
         check_finite(network, f"epoch {epoch + 1}")
         self.losses.append(self._sum / self._rows)
-        self.rows_seen += self._rows
+        self.rows_seen += self._seen
         self.epochs, self.last = self.epochs + 1, state
-        self._sum, self._rows = 0.0, 0
+        self._sum, self._rows, self._seen = 0.0, 0, 0
         self._say(f"Iteration {self.epochs}, loss = {self.losses[-1]:.8f}")
         if self.judge is None:
             better = self.losses[-1] <= self.best_loss - self.tol

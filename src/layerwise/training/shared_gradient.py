@@ -33,10 +33,23 @@ def check_divisible(network: nn.Sequential, penalty: bool, ranks: Ranks) -> None
     raise OptionError(what, received, rule, remedy)
 
 
-def mean_count(loss: Loss, targets: Targets, batch: Batch, ranks: Ranks) -> float | None:
-    """What a row of the whole minibatch counts on average; None where one process knows it, or all count the same."""
-    counts = None if ranks.size == 1 else loss.row_weights(targets, batch.weights)
-    return None if counts is None else float(ranks.mean(counts.double(), batch.total))
+def mean_count(loss: Loss, targets: Targets, batch: Batch, part: float, ranks: Ranks) -> float | None:
+    """What a row of the whole minibatch counts on average; None where all count the same.
+
+    Parameters
+    ----------
+    loss : Loss
+    targets : Tensor
+    batch : Batch
+        This rank's.
+    part : float
+        Its rows over an equal part of all; 0 where it has none, and the row in their place counts nothing.
+    ranks : Ranks
+    """
+    counts = loss.row_weights(targets, batch.weights)
+    if counts is None:
+        return None
+    return float(ranks.mean(counts.double() if part else counts.new_zeros(1).double(), batch.total))
 
 
 def average_gradients(network: nn.Sequential, ranks: Ranks, part: float, *numbers: Tensor) -> list[Tensor]:
