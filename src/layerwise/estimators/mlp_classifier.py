@@ -146,9 +146,9 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     -----
     Where it differs from scikit-learn on purpose: weights and order of the rows come from another random stream; the
     same share of each class is held out also where there are more than two, if each has rows enough; one class alone,
-    negative sample weights, and a weight of a class that there is not, are refused; a loss that leaves the finite
-    numbers is a ``DivergenceError``, after which the network is that of the last good epoch; probabilities are not
-    clipped in the loss; ``"lbfgs"`` searches in double precision.
+    and negative weights, are refused; a loss that leaves the finite numbers is a ``DivergenceError``, after which the
+    network is that of the last good epoch; probabilities are not clipped in the loss; ``"lbfgs"`` searches in double
+    precision.
 
     References
     ----------
