@@ -281,3 +281,14 @@ def test_combinations_that_make_no_sense_are_refused() -> None:
         Perceptron(early_stopping=True).partial_fit(X, y, classes=[0, 1])
     with pytest.raises(OptionError, match="not supported for partial_fit"):
         Perceptron(class_weight="balanced").partial_fit(X, y, classes=[0, 1])
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_rows_whose_squared_length_is_not_finite_are_refused(container: Any) -> None:
+    X, y = load_iris(return_X_y=True)
+    for rule in ("rosenblatt", "delta"):
+        for dtype, factor in ((np.float64, 1e160), (np.float32, 1e19)):
+            model = Perceptron(rule=rule)
+            with pytest.raises(DataError, match=r"X = .*the squared length of a row must be finite; scale the columns"):
+                model.fit(container((X * factor).astype(dtype)), y)
+            model.fit(container(X.astype(dtype)), y)

@@ -410,6 +410,7 @@ class Perceptron(ClassifierMixin, Estimator):
             self, X, y, accept_sparse="csr", dtype=types, order="C", reset=reset
         )
         rows, labels = checked
+        _check_lengths(rows)
         return _by_rows(rows), labels
 
     def _keep(self, learning: PerceptronLearning, trained: Trained, values: Any) -> None:
@@ -424,6 +425,14 @@ class Perceptron(ClassifierMixin, Estimator):
         """The State of the last epoch, if the rule is still the same; moved in place, it can be taken only once."""
         before, self._going = self._going, None
         return before[1] if before is not None and before[0] == learning else None
+
+
+def _check_lengths(rows: Any) -> None:
+    """Refuse rows whose products with weights made of them would leave the finite numbers."""
+    entries: Any = rows.data if hasattr(rows, "indptr") else rows
+    largest = max(float(entries.max(initial=0)), -float(entries.min(initial=0)))
+    if largest * largest * rows.shape[1] > float(np.finfo(entries.dtype).max):
+        raise DataError("X", largest, "the squared length of a row must be finite", "scale the columns")
 
 
 def _by_rows(rows: Any) -> Any:
