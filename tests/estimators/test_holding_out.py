@@ -25,7 +25,8 @@ def test_a_share_that_is_none_is_refused(kind: Any, share: float) -> None:
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 def test_where_nothing_is_held_out_a_share_of_zero_is_scikit_learns_to_take(kind: Any) -> None:
-    kind(hidden_layer_sizes=(3,), max_iter=2, validation_fraction=0).fit(X, Y)
+    model = kind(hidden_layer_sizes=(3,), max_iter=2, validation_fraction=0).fit(X, Y)
+    assert len(model.loss_curve_) == 2
 
 
 NONE_LEFT = [(kind, *case) for kind in KINDS for case in ((0.999, 150, 150), (0.7, 2, 2))]

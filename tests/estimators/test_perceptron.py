@@ -292,3 +292,16 @@ def test_rows_whose_squared_length_is_not_finite_are_refused(container: Any) -> 
             with pytest.raises(DataError, match=r"X = .*the squared length of a row must be finite; scale the columns"):
                 model.fit(container((X * factor).astype(dtype)), y)
             model.fit(container(X.astype(dtype)), y)
+
+
+def test_a_warm_start_goes_on_with_the_same_classes_and_columns_alone() -> None:
+    X, y = load_iris(return_X_y=True)
+    model = Perceptron(warm_start=True).fit(X, y)
+    for rows, labels, said in (
+        (X[:100], y[:100], r"y = \[0, 1\]: warm_start goes on with the classes \[0, 1, 2\]"),
+        (X, y + 1, r"y = \[1, 2, 3\]: warm_start goes on"),
+        (X[:, :3], y, r"X = '3 columns': warm_start goes on with weights of 4 columns"),
+    ):
+        with pytest.raises(DataError, match=said):
+            model.fit(rows, labels)
+    assert model.fit(X, y).score(X, y) > 0.5

@@ -240,6 +240,7 @@ class Perceptron(ClassifierMixin, Estimator):
         learning = _for_rows(learning, values)
         rows = weighted_sides(values, labels, classes, self.class_weight, sample_weight)
         if self.warm_start and hasattr(self, "coef_"):
+            self._check_that_it_goes_on(classes, values.shape[1])
             coef_init = self.coef_ if coef_init is None else coef_init
             intercept_init = self.intercept_ if intercept_init is None else intercept_init
         state = learning.init(*first_weights(coef_init, intercept_init, rows), stream_from(self.random_state))
@@ -412,6 +413,15 @@ class Perceptron(ClassifierMixin, Estimator):
         rows, labels = checked
         _check_lengths(rows)
         return _by_rows(rows), labels
+
+    def _check_that_it_goes_on(self, classes: npt.NDArray[Any], columns: int) -> None:
+        known, there = self.classes_.tolist(), self.coef_.shape[1]
+        what, received, rule = "y", classes.tolist(), f"warm_start goes on with the classes {known}"
+        if columns != there:
+            what, received, rule = "X", f"{columns} columns", f"warm_start goes on with weights of {there} columns"
+        elif received == known:
+            return
+        raise DataError(what, received, rule, "give such rows, or call fit without warm_start")
 
     def _keep(self, learning: PerceptronLearning, trained: Trained, values: Any) -> None:
         weights, intercept = learning.learned(trained.state)
