@@ -112,6 +112,7 @@ DONE: dict[str, Callable[[Ranks], Any]] = {
     "mlp with a class without weight": lambda ranks: network(
         ranks, loss=CrossEntropy(class_weights=(0.0, 1.0)), weights=WEIGHTS, by_minibatch=True
     ),
+    "mlp with weights of classes": lambda ranks: network(ranks, loss=CrossEntropy(class_weights=(3.0, 1.0))),
     "mlp by autograd": lambda ranks: network(
         ranks, loss=CrossEntropy(class_weights=(1.0, 3.0)), weights=WEIGHTS, by_minibatch=True, activation="gelu"
     ),

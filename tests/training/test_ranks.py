@@ -95,6 +95,7 @@ def same(some: Any, others: Any, most: float) -> None:
         "mlp with weights",
         "mlp with a minibatch without weight",
         "mlp with a class without weight",
+        "mlp with weights of classes",
         "mlp by autograd",
         "autoencoder",
     ],

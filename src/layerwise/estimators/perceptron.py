@@ -231,7 +231,8 @@ class Perceptron(ClassifierMixin, Estimator):
             ``max_iter`` was reached before training stopped by itself.
         """
         learning, max_iter, patience, see = self._options()
-        values, labels = self._rows(X, y, reset=True)
+        going_on = self.warm_start and hasattr(self, "coef_")
+        values, labels = self._rows(X, y, reset=not going_on)
         multiclass.check_classification_targets(labels)
         classes = np.unique(labels)
         if len(classes) < 2:
@@ -239,8 +240,10 @@ class Perceptron(ClassifierMixin, Estimator):
             raise DataError("y", classes.tolist(), rule, "add rows of another class")
         learning = _for_rows(learning, values)
         rows = weighted_sides(values, labels, classes, self.class_weight, sample_weight)
-        if self.warm_start and hasattr(self, "coef_"):
-            self._check_that_it_goes_on(classes, values.shape[1])
+        if going_on:
+            if classes.tolist() != self.classes_.tolist():
+                rule = f"warm_start goes on with the classes {self.classes_.tolist()}"
+                raise DataError("y", classes.tolist(), rule, "give rows of these, or call fit without warm_start")
             coef_init = self.coef_ if coef_init is None else coef_init
             intercept_init = self.intercept_ if intercept_init is None else intercept_init
         state = learning.init(*first_weights(coef_init, intercept_init, rows), stream_from(self.random_state))
@@ -413,15 +416,6 @@ class Perceptron(ClassifierMixin, Estimator):
         rows, labels = checked
         _check_lengths(rows)
         return _by_rows(rows), labels
-
-    def _check_that_it_goes_on(self, classes: npt.NDArray[Any], columns: int) -> None:
-        known, there = self.classes_.tolist(), self.coef_.shape[1]
-        what, received, rule = "y", classes.tolist(), f"warm_start goes on with the classes {known}"
-        if columns != there:
-            what, received, rule = "X", f"{columns} columns", f"warm_start goes on with weights of {there} columns"
-        elif received == known:
-            return
-        raise DataError(what, received, rule, "give such rows, or call fit without warm_start")
 
     def _keep(self, learning: PerceptronLearning, trained: Trained, values: Any) -> None:
         weights, intercept = learning.learned(trained.state)
